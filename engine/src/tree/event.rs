@@ -1,0 +1,71 @@
+//! What a change did, and what a read found: the words of v2's answers.
+
+use std::sync::Arc;
+
+use super::Path;
+
+/// What a change is called in v2's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// `set`
+    Set,
+    /// `create`
+    Create,
+    /// `update`
+    Update,
+    /// `compareAndSwap`
+    CompareAndSwap,
+    /// `delete`
+    Delete,
+    /// `compareAndDelete`
+    CompareAndDelete,
+}
+
+impl Action {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::CompareAndSwap => "compareAndSwap",
+            Self::Delete => "delete",
+            Self::CompareAndDelete => "compareAndDelete",
+        }
+    }
+}
+
+/// A node as v2 shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeView {
+    /// Its key.
+    pub path: Path,
+    /// Its value; none for a directory and for what was deleted.
+    pub value: Option<Arc<str>>,
+    /// Whether it is a directory.
+    pub dir: bool,
+    /// Store index at which it was created; 0 for the root.
+    pub created_index: u64,
+    /// Store index at which it was last changed; 0 for the root.
+    pub modified_index: u64,
+    /// What is listed below it, in byte order; always empty in events.
+    pub nodes: Vec<NodeView>,
+}
+
+/// One change of the tree: one store index each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What was done.
+    pub action: Action,
+    /// The node after; its `modified_index` is the event's store index.
+    pub node: NodeView,
+    /// The node before, if there was one and v2 shows it.
+    pub prev: Option<NodeView>,
+}
+
+impl Event {
+    /// The event's store index.
+    pub fn index(&self) -> u64 {
+        self.node.modified_index
+    }
+}
