@@ -1,1 +1,3 @@
 //! Drives the engine on purpose.
+
+pub mod disk;
