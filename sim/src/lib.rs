@@ -1,3 +1,4 @@
 //! Drives the engine on purpose.
 
 pub mod disk;
+pub mod properties;
