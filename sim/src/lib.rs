@@ -2,3 +2,4 @@
 
 pub mod disk;
 pub mod properties;
+pub mod tabletop;
