@@ -6,6 +6,7 @@
 
 mod acknowledged;
 mod answers;
+mod at_most_once;
 mod committed;
 mod election_safety;
 mod leader_completeness;
@@ -82,6 +83,7 @@ impl Properties {
             Box::<state_machine_safety::StateMachineSafety>::default(),
             Box::<monotonic::Monotonic>::default(),
             Box::new(zombie::Zombie::new(config.election_ticks)),
+            Box::<at_most_once::AtMostOnce>::default(),
             Box::new(answers::Answers::new(config.deadline_ticks)),
         ])
     }

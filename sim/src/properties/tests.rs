@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use quorate_engine::command::{Command, Do, Origin};
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::tree::{Path, Tree};
 use quorate_engine::{
@@ -300,4 +301,33 @@ fn answers_that_do_not_fit() {
     hangs.extend((0..=70).map(|_| (1, tick())));
     hangs.push((1, follower(1, 0, 0)));
     breaks(name, hangs);
+}
+
+/// An entry that carries request `id` of n2.
+fn request_entry(index: u64, term: u64, id: u64) -> Entry {
+    let origin = Origin { node: 2, boot: 1, seq: id };
+    let command = Command { origin, stamp: Default::default(), action: Do::Write(set()) };
+    Entry { index, term, data: command.encode().into() }
+}
+
+#[test]
+fn a_write_that_happens_twice() {
+    let twice = vec![request_entry(1, 1, 7), request_entry(2, 1, 7)];
+    let shows = (1, out(2, append(1, (0, 0), 0, twice)));
+    let commits = (1, out(2, append(1, (2, 1), 2, vec![])));
+    breaks("a write happens at most once", vec![shows, commits]);
+}
+
+#[test]
+fn a_refused_write_that_happens() {
+    let name = "a write happens at most once";
+    let ask = || (2, Fact::In(Input::Client { id: 7, request: Request::Write(set()) }));
+    let outcome = Outcome::Refused(quorate_engine::Refused::NoLeader);
+    let refused = || (2, Fact::Out(Output::Reply { id: 7, outcome: outcome.clone() }));
+    let shows = || (1, out(2, append(1, (0, 0), 0, vec![request_entry(1, 1, 7)])));
+    let commits = || (1, out(2, append(1, (1, 1), 1, vec![])));
+    breaks(name, vec![ask(), shows(), refused(), commits()]);
+    breaks(name, vec![ask(), shows(), commits(), refused()]);
+    let never = vec![ask(), shows(), refused()];
+    assert_eq!(objection(never), None, "appended is not committed");
 }

@@ -19,7 +19,7 @@
 //! kill n1 lose|keep|tear SECTORS    the process dies; the page cache stays
 //! restart n1                        it is born again
 //! rot n1 FILE OFFSET                a durable byte changes
-//! put, create, update n1 /a 1       a client writes
+//! put, create, update n1 /a 1       a client writes; x*600 is 600 times x
 //! cas n1 /a 1 2, cad n1 /a 1        … if the value is 1
 //! delete n1 /a, mkdir n1 /a, rmdir n1 /a
 //! read n1                           a client asks for a linearizable read
@@ -33,6 +33,7 @@
 //! ```
 
 use std::str::SplitWhitespace;
+use std::sync::Arc;
 
 use quorate_engine::tree::{Path, Read};
 use quorate_engine::{
@@ -41,6 +42,9 @@ use quorate_engine::{
 
 use super::{Mishap, Tabletop};
 use crate::disk::{Keep, Lose, Mercy, Tear};
+
+/// The default of a log segment's size: a story is short.
+const SEGMENT_BYTES: u64 = 32 << 10;
 
 /// A story being told: a table, once there is a cluster.
 #[derive(Debug, Default)]
@@ -151,6 +155,7 @@ fn cluster(words: &mut Words<'_>) -> Result<Tabletop, String> {
     let size = number(words)?;
     let tweaks = words.map(tweak).collect::<Result<Vec<_>, _>>()?;
     let tweak = |config: &mut Config| {
+        config.segment_bytes = SEGMENT_BYTES;
         for (field, value) in &tweaks {
             *field(config) = *value;
         }
@@ -183,15 +188,15 @@ fn request(verb: &str, id: NodeId, words: &mut Words<'_>) -> Result<Request, Str
     }
     let path = path(words)?;
     let change = match verb {
-        "put" => Change::Set(Content::File(word(words)?.into())),
-        "create" => Change::Create(Content::File(word(words)?.into())),
-        "update" => Change::Update { value: word(words)?.into() },
+        "put" => Change::Set(Content::File(value(words)?)),
+        "create" => Change::Create(Content::File(value(words)?)),
+        "update" => Change::Update { value: value(words)? },
         "cas" => {
-            let condition = Condition { value: Some(word(words)?.into()), index: None };
-            Change::CompareAndSwap { condition, value: word(words)?.into() }
+            let condition = Condition { value: Some(value(words)?), index: None };
+            Change::CompareAndSwap { condition, value: value(words)? }
         }
         "cad" => {
-            let condition = Condition { value: Some(word(words)?.into()), index: None };
+            let condition = Condition { value: Some(value(words)?), index: None };
             Change::CompareAndDelete { condition }
         }
         "delete" => Change::Delete { dir: false, recursive: false },
@@ -273,6 +278,15 @@ fn mercy(words: &mut Words<'_>) -> Result<Box<dyn Mercy>, String> {
 
 fn word<'a>(words: &mut Words<'a>) -> Result<&'a str, String> {
     words.next().ok_or_else(|| "it wants one more word".to_owned())
+}
+
+/// `x*600` is 600 times `x`, anything else itself.
+fn value(words: &mut Words<'_>) -> Result<Arc<str>, String> {
+    let text = word(words)?;
+    match text.split_once('*').map(|(what, times)| (what, times.parse())) {
+        Some((what, Ok(times))) => Ok(what.repeat(times).into()),
+        _ => Ok(text.into()),
+    }
 }
 
 fn node(words: &mut Words<'_>) -> Result<NodeId, String> {
