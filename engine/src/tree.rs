@@ -51,6 +51,10 @@ impl Tree {
     pub fn clock(&self) -> Stamp {
         unimplemented!()
     }
+    /// O(1): about how many bytes the frozen form takes.
+    pub fn bytes(&self) -> u64 {
+        unimplemented!()
+    }
     /// O(1): the digest kept up to date by every change.
     pub fn digest(&self) -> u64 {
         unimplemented!()
