@@ -16,7 +16,7 @@ use quorate_engine::{
     Config, DiskId, Input, Member, NodeId, Outcome, Output, Request, RequestId, Role, View,
 };
 
-use crate::disk::{Disk, Mercy};
+use crate::disk::{Disk, Lose, Mercy};
 use crate::properties::{Observation, Properties, Violation};
 use network::Network;
 use node::Node;
@@ -169,15 +169,15 @@ impl Tabletop {
 
     /// The power fails on a node.
     pub fn crash(&mut self, id: NodeId, mercy: &mut dyn Mercy) -> Result<(), Mishap> {
-        self.die(id, "loses power")?;
-        self.node(id)?.disk.crash(mercy);
+        self.die(id)?.disk.crash(mercy);
+        self.note(format!("n{id} loses power"));
         Ok(())
     }
 
     /// A node's process dies; the machine goes on.
     pub fn kill(&mut self, id: NodeId, mercy: &mut dyn Mercy) -> Result<(), Mishap> {
-        self.die(id, "is killed")?;
-        self.node(id)?.disk.kill(mercy);
+        self.die(id)?.disk.kill(mercy);
+        self.note(format!("n{id} is killed"));
         Ok(())
     }
 
@@ -299,14 +299,14 @@ impl Tabletop {
         self.step(id, Input::Disk { id: disk_id, result })
     }
 
-    fn die(&mut self, id: NodeId, how: &str) -> Result<(), Mishap> {
+    fn die(&mut self, id: NodeId) -> Result<&mut Node, Mishap> {
         let node = self.node(id)?;
+        node.began.clear();
         if node.engine.take().is_none() {
             return impossible(format!("n{id} is down"));
         }
-        node.began.clear();
-        self.note(format!("n{id} {how}"));
-        self.observe(id, Observation::Died)
+        self.observe(id, Observation::Died)?;
+        self.node(id)
     }
 
     fn step(&mut self, id: NodeId, input: Input) -> Result<(), Mishap> {
@@ -345,7 +345,10 @@ impl Tabletop {
                     node.began.insert(disk_id, order);
                     node.disk.start(disk_id, op);
                 }
-                Output::Halt(_) => return self.kill(id, &mut crate::disk::Lose),
+                Output::Halt(_) => {
+                    self.die(id)?.disk.kill(&mut Lose);
+                    return Ok(());
+                }
             }
         }
         match self.view(id) {

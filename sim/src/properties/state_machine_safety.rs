@@ -46,14 +46,14 @@ impl StateMachineSafety {
     fn compare(&mut self, node: NodeId, view: &View) -> Result<(), String> {
         self.last.insert(node, view.applied);
         let state = self.states.entry(view.applied).or_insert_with(|| State {
-            digest: view.tree.digest(),
+            digest: view.digest,
             store_index: view.tree.store_index(),
             members: view.members.clone(),
             first: node,
         });
         let differs = if state.store_index != view.tree.store_index() {
             "store index"
-        } else if state.digest != view.tree.digest() {
+        } else if state.digest != view.digest {
             "digest"
         } else if state.members != view.members {
             "list of members"
