@@ -166,11 +166,13 @@ impl Consensus {
 
     /// Tells raft that a snapshot from `from` is durable here.
     pub fn snapshot_received(&mut self, from: NodeId, term: u64, at: (u64, u64)) {
-        let mut message = eraftpb::Message::default();
-        message.set_msg_type(MessageType::MsgSnapshot);
-        message.from = from;
-        message.to = self.node.raft.id;
-        message.term = term;
+        let mut message = eraftpb::Message {
+            msg_type: MessageType::MsgSnapshot,
+            from,
+            to: self.node.raft.id,
+            term,
+            ..Default::default()
+        };
         message.set_snapshot(snapshot(at.0, at.1, self.log().conf_state()));
         let _ = self.node.step(message);
     }
@@ -302,22 +304,24 @@ impl Consensus {
     }
 
     fn to_raft_message(&self, from: NodeId, message: RaftMessage) -> eraftpb::Message {
-        let mut out = eraftpb::Message::default();
-        out.set_msg_type(to_type(message.kind));
-        out.from = from;
-        out.to = self.node.raft.id;
-        out.term = message.term;
-        out.log_term = message.log_term;
-        out.index = message.index;
-        out.commit = message.commit;
-        out.commit_term = message.commit_term;
-        out.reject = message.reject;
-        out.reject_hint = message.reject_hint;
-        out.request_snapshot = message.request_snapshot;
-        out.priority = message.priority;
-        out.context = message.context;
-        out.set_entries(message.entries.into_iter().map(to_raft).collect::<Vec<_>>().into());
-        out
+        let entries: Vec<_> = message.entries.into_iter().map(to_raft).collect();
+        eraftpb::Message {
+            msg_type: to_type(message.kind),
+            from,
+            to: self.node.raft.id,
+            term: message.term,
+            log_term: message.log_term,
+            index: message.index,
+            commit: message.commit,
+            commit_term: message.commit_term,
+            reject: message.reject,
+            reject_hint: message.reject_hint,
+            request_snapshot: message.request_snapshot,
+            priority: message.priority,
+            context: message.context,
+            entries: entries.into(),
+            ..Default::default()
+        }
     }
 }
 

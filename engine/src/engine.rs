@@ -239,10 +239,10 @@ impl Engine {
     fn ask_reads(&mut self) {
         let led_by = (self.consensus.term(), self.consensus.leader());
         let changed = std::mem::replace(&mut self.led_by, led_by) != led_by;
-        if led_by.1.is_some() {
-            if let Some(context) = self.requests.round(self.clock.now(), changed) {
-                self.consensus.read_index(context);
-            }
+        if led_by.1.is_some()
+            && let Some(context) = self.requests.round(self.clock.now(), changed)
+        {
+            self.consensus.read_index(context);
         }
     }
 

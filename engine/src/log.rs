@@ -171,11 +171,8 @@ fn weight(entry: &eraftpb::Entry) -> u64 {
 
 /// An entry as raft-rs has it.
 pub(crate) fn to_raft(entry: Entry) -> eraftpb::Entry {
-    let mut out = eraftpb::Entry::default();
-    out.index = entry.index;
-    out.term = entry.term;
-    out.data = entry.data;
-    out
+    let Entry { index, term, data } = entry;
+    eraftpb::Entry { index, term, data, ..Default::default() }
 }
 
 /// An entry as we have it.

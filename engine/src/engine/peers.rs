@@ -32,10 +32,11 @@ impl Engine {
     fn raft(&mut self, from: NodeId, message: RaftMessage) -> Result<(), Halt> {
         let told = (message.kind == RaftKind::Append).then_some((message.term, message.commit));
         self.consensus.step(from, message)?;
-        if let Some((term, commit)) = told {
-            if term == self.consensus.term() && self.consensus.leader() == Some(from) {
-                self.learned.get_or_insert(commit);
-            }
+        let current = (self.consensus.term(), self.consensus.leader());
+        if let Some((term, commit)) = told
+            && current == (term, Some(from))
+        {
+            self.learned.get_or_insert(commit);
         }
         Ok(())
     }
