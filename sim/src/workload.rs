@@ -53,13 +53,13 @@ impl Default for Mix {
     fn default() -> Self {
         Self {
             set: 20,
-            set_dir: 3,
+            set_dir: 2,
             create: 10,
-            create_dir: 3,
+            create_dir: 2,
             update: 6,
             compare_and_swap: 12,
             delete: 8,
-            delete_recursive: 2,
+            delete_recursive: 8,
             compare_and_delete: 6,
             read: 20,
             local_read: 10,

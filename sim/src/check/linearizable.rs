@@ -252,7 +252,20 @@ struct Seating {
 impl Seating {
     /// Finds a writer for the event at this index; `false` if there is none.
     fn seat(&mut self, index: u64, able: Vec<OpId>) -> bool {
+        let free = able.iter().copied().find(|id| !self.event.contains_key(id));
         self.able.insert(index, able);
+        match free {
+            Some(id) => {
+                self.event.insert(id, index);
+                self.writer.insert(index, id);
+                true
+            }
+            None => self.make_room(index),
+        }
+    }
+
+    /// Looks for an augmenting path, breadth first.
+    fn make_room(&mut self, index: u64) -> bool {
         let mut wanted_by: BTreeMap<OpId, u64> = BTreeMap::new();
         let mut queue = VecDeque::from([index]);
         while let Some(event) = queue.pop_front() {

@@ -104,13 +104,13 @@ impl Execution {
         Client::Idle
     }
 
-    /// The node asked has restarted: nobody answers.
+    /// The node asked has restarted, with what some node knew: nobody answers.
     fn restart(&mut self, id: OpId) {
+        let from = self.rng.random_range(0..self.nodes.len());
+        let model = self.nodes[from].model.clone();
         let asked = self.history.operations()[id].server;
         let node = &mut self.nodes[asked.node as usize];
-        *node = Node { life: node.life + 1, model: Model::new(GENESIS) };
-        let known = self.rng.random_range(0..=self.events.len());
-        self.catch_up(asked.node, known);
+        *node = Node { life: node.life + 1, model };
     }
 
     fn effect(&mut self, id: OpId) -> Answer {
