@@ -55,9 +55,9 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// What the engine's answer to a write tells its client; none for the
-    /// answers that no write gets.
-    pub fn to_write(outcome: Outcome) -> Option<Self> {
+    /// What the engine's outcome tells a client. None if it is readable, for the
+    /// view has the answer then, or published, for no client asked.
+    pub fn from_outcome(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Done(Done::Written { event, at }) => Some(Self::Written { event, at }),
             Outcome::Done(Done::Readable { .. } | Done::Published) => None,
