@@ -365,6 +365,10 @@ bad! { judge_all;
         story.answer_with(refused, Answer::Lost);
     }
 
+    a_local_read_from_before_birth: NoSuchIndex |story| {
+        story.run_told(1, local("/"), |told| *place(told) = GENESIS - 1);
+    }
+
     a_local_read_seen_before_its_write_was_called: OutOfOrder |story| {
         let mut future = story.at(GENESIS).clone();
         answer(&mut future, &set("/a", "v1"));
