@@ -67,13 +67,18 @@ impl Tree {
         self.store_index
     }
 
+    /// O(1): about how many bytes the frozen form takes.
+    pub fn bytes(&self) -> u64 {
+        self.nodes.bytes()
+    }
+
     /// The highest stamp applied.
     pub fn clock(&self) -> Stamp {
         self.clock
     }
 
     /// The events in the window, oldest first.
-    pub fn history(&self) -> impl Iterator<Item = &Arc<Event>> {
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = &Arc<Event>> {
         self.history.iter()
     }
 
