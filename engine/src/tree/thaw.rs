@@ -130,8 +130,8 @@ mod tests {
     use super::*;
     use crate::boundary::Content;
     use crate::command::Stamp;
+    use crate::tree::Action;
     use crate::tree::record::{encode_event, encode_node};
-    use crate::tree::{Action, NodeView};
 
     const HEAD: Head = Head {
         store_index: 9,
@@ -156,21 +156,18 @@ mod tests {
         let path = Path::new("/f").unwrap();
         let node = Node::new(Content::File("1".into()), index).view(&path);
         let mut out = Vec::new();
-        encode_event(
-            &Event { action: Action::Set, node: NodeView { path, ..node }, prev: None },
-            &mut out,
-        );
+        encode_event(&Event { action: Action::Set, node, prev: None }, &mut out);
         out
     }
 
-    /// The digest that these records make, by a thaw that gets as far as that.
+    /// Thaws a head and records as a forger would write them: with the digest that
+    /// they make, or that one with the bits of `head.digest` flipped.
     fn thaw(head: Head, records: &[Vec<u8>]) -> Result<Tree, DecodeError> {
         let mut bytes = Vec::new();
         head.encode(&mut bytes);
         let mut thaw = Thaw::default();
         thaw.part([bytes, records.concat()].concat().into())?;
         let digest = thaw.growing.as_ref().expect("there is a head").tree.digest();
-        // A forger would write the digest of what he forged.
         thaw.growing.as_mut().expect("there is a head").head.digest = head.digest ^ digest;
         thaw.finish(2)
     }
