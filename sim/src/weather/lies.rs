@@ -1,7 +1,8 @@
 //! Neighbours that break their promises, to prove that somebody notices.
 
+use quorate_engine::command::{Command, Do};
 use quorate_engine::message::RaftKind;
-use quorate_engine::{Message, Outcome};
+use quorate_engine::{Change, Content, Done, Entry, Message, Outcome, Write};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 
@@ -51,9 +52,10 @@ impl Liar {
         self.lie == Some(lie) && self.rng.random_bool(0.02)
     }
 
-    /// A reply, or the one before it.
+    /// A reply to a write, or the one before it.
     pub fn reply(&mut self, outcome: Outcome) -> Outcome {
-        if self.lie != Some(Lie::SwappedReplies) || !matches!(outcome, Outcome::Done(_)) {
+        let written = matches!(outcome, Outcome::Done(Done::Written { .. }));
+        if self.lie != Some(Lie::SwappedReplies) || !written {
             return outcome;
         }
         let before = self.kept.replace(outcome.clone());
@@ -65,13 +67,7 @@ impl Liar {
         let Message::Raft(raft) = &mut message else { return message };
         match raft.kind {
             RaftKind::Append if self.rarely_tells(Lie::AlteredMessage) => {
-                // The last byte of a command belongs to what the client gave.
-                if let Some(entry) = raft.entries.iter_mut().rfind(|entry| !entry.data.is_empty()) {
-                    let mut data = entry.data.to_vec();
-                    let at = data.iter().rposition(u8::is_ascii_digit).unwrap_or(0);
-                    data[at] ^= 1;
-                    entry.data = data.into();
-                }
+                raft.entries.iter_mut().for_each(alter);
             }
             RaftKind::RequestVoteResponse if raft.reject && self.tells(Lie::ForgedVote) => {
                 raft.reject = false;
@@ -79,5 +75,15 @@ impl Liar {
             _ => {}
         }
         message
+    }
+}
+
+/// Puts another value into an entry that sets one.
+fn alter(entry: &mut Entry) {
+    let Ok(mut command) = Command::decode(entry.data.clone()) else { return };
+    if let Do::Write(Write { change: Change::Set(Content::File(value)), .. }) = &mut command.action
+    {
+        *value = format!("{value}!").into();
+        entry.data = command.encode().into();
     }
 }
