@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -161,8 +161,8 @@ impl Member {
     }
 
     fn signal_to(&self, name: &str, process: &Child) {
-        let kill = Command::new("kill").arg(format!("-{name}")).arg(process.id().to_string());
-        let mut kill = kill;
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{name}")).arg(process.id().to_string());
         assert!(kill.status().expect("kill is there").success());
     }
 }
