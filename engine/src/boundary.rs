@@ -17,8 +17,9 @@ use crate::tree::{Event, Fault, Path};
 /// A member's identity: raft's node id and etcd's member id. Never 0.
 pub type NodeId = u64;
 
-/// A client request's name, chosen by the driver, unique among those
-/// outstanding on this node, echoed in the one [`Output::Reply`] to it.
+/// A client request's name, chosen by the driver, never used twice in one life
+/// of the node, about increasing, at least 1; echoed in the one
+/// [`Output::Reply`] to it. With the node and its life it names a write for ever.
 pub type RequestId = u64;
 
 /// A disk operation's name, chosen by the engine, never reused within one life,
@@ -281,6 +282,10 @@ pub enum Bound {
     Depth,
     /// `max_attribute_bytes`
     AttributeBytes,
+    /// `max_uncommitted_bytes`
+    UncommittedBytes,
+    /// `max_log_bytes`
+    LogBytes,
 }
 
 /// A name in the node's data directory. Files the engine does not know by name
@@ -390,6 +395,11 @@ pub enum Halt {
         /// The last entry here.
         last: u64,
     },
+    /// A committed entry says something that this version does not know.
+    Unreadable {
+        /// Which entry.
+        index: u64,
+    },
     /// A leader sent an entry that contradicts one committed here.
     Contradiction {
         /// Where the logs differ.
@@ -409,6 +419,10 @@ impl fmt::Display for Halt {
                 f,
                 "the leader has committed up to {committed} with this member's help, but its log ends at {last}: \
                  this data directory has lost what it acknowledged; do not start it again"
+            ),
+            Self::Unreadable { index } => write!(
+                f,
+                "entry {index} was written by a newer version; start that version on this data directory"
             ),
             Self::Contradiction { index } => write!(
                 f,

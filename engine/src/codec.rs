@@ -109,13 +109,23 @@ impl Reader {
         }
     }
 
-    /// Length-prefixed bytes, shared with the buffer they came in.
-    pub fn bytes(&mut self) -> Result<Bytes, DecodeError> {
-        let len = self.u32()? as usize;
+    /// So many bytes, shared with the buffer they came in.
+    pub fn take(&mut self, len: usize) -> Result<Bytes, DecodeError> {
         if len > self.rest.len() {
             return Err(DecodeError("cut short"));
         }
         Ok(self.rest.split_to(len))
+    }
+
+    /// Length-prefixed bytes, shared with the buffer they came in.
+    pub fn bytes(&mut self) -> Result<Bytes, DecodeError> {
+        let len = self.u32()? as usize;
+        self.take(len)
+    }
+
+    /// Everything not read yet.
+    pub fn rest(self) -> Bytes {
+        self.rest
     }
 
     /// Length-prefixed UTF-8, copied, so that it does not keep a whole buffer

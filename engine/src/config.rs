@@ -36,6 +36,9 @@ pub struct Config {
     /// Entries kept behind a snapshot, so that a slow follower need not be sent
     /// one.
     pub catch_up_entries: u64,
+    /// Bytes of log entries kept in memory. At half of it a snapshot is due; a
+    /// quarter may stay behind it; beyond it a leader refuses writes.
+    pub max_log_bytes: u64,
     /// Size at which a log segment is full, in bytes. A batch is never divided:
     /// a segment may end up one batch larger.
     pub segment_bytes: u64,
@@ -89,6 +92,7 @@ impl Config {
             transfer_ticks: 50,
             snapshot_entries: 10_000,
             catch_up_entries: 5_000,
+            max_log_bytes: 512 << 20,
             segment_bytes: 16 << 20,
             chunk_bytes: 256 << 10,
             chunk_window: 4,

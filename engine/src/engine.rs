@@ -1,12 +1,60 @@
-//! Birth, life, and the one match over all that comes in.
+//! Birth, life, and the one match over all that comes in. This is the only room
+//! that sees all the others.
 
-use crate::boundary::{Image, Input, Output, RecoverError};
+mod clients;
+mod disk;
+mod peers;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::birth::{self, Born};
+use crate::boundary::{
+    DiskId, FileName, Halt, Image, Input, NodeId, Output, Position, RecoverError,
+};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::view::View;
+use crate::consensus::{Consensus, Work};
+use crate::forward::Taken;
+use crate::invariants::{Heights, Invariants};
+use crate::log::Log;
+use crate::requests::{Answer, Requests};
+use crate::snapshot::{Keeper, Receiver, Senders};
+use crate::state::State;
+use crate::view::{Role, View};
+use crate::wal::{DiskIds, Writer};
 
 /// One member of the cluster, as a function of its inputs.
-#[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    config: Config,
+    clock: Clock,
+    consensus: Consensus,
+    state: State,
+    requests: Requests,
+    taken: Taken,
+    wal: Writer,
+    keeper: Keeper,
+    receiver: Receiver,
+    senders: Senders,
+    install: Option<Install>,
+    ids: DiskIds,
+    /// Disk operations under way.
+    pending: BTreeMap<DiskId, FileName>,
+    /// The highest commit index that a leader has told in this life.
+    learned: Option<u64>,
+    /// (term, leader) as of the last step.
+    led_by: (u64, Option<NodeId>),
+    halted: bool,
+    invariants: Invariants,
+}
+
+/// A received snapshot that raft has been shown.
+struct Install {
+    state: State,
+    /// raft's number of the work that put it in the log's place; none if raft
+    /// has not taken it.
+    number: Option<u64>,
+}
 
 impl Engine {
     /// Birth: reads a data directory as it was found (empty on the first day).
@@ -15,22 +63,241 @@ impl Engine {
     /// # Errors
     /// When the directory is damaged, foreign, or of another version, or the
     /// configuration makes no sense. Nothing has been changed then.
-    pub fn recover(_config: Config, _image: Image) -> Result<(Self, Vec<Output>), RecoverError> {
-        unimplemented!()
+    pub fn recover(config: Config, image: Image) -> Result<(Self, Vec<Output>), RecoverError> {
+        config.check()?;
+        let Born { identity, log, state, put_right } = birth::read(&config, &image)?;
+        drop(image);
+        let wal = Writer::new(identity, &log, config.segment_bytes);
+        let keeper = Keeper::new(&config, &state);
+        let voters = state.members.iter().map(|member| member.id).collect();
+        let snapshot = Some(state.applied).filter(|at| at.0 > 0);
+        let log = Log::new(log, snapshot, voters);
+        let mut engine = Self {
+            clock: Clock::new(config.tick_ms),
+            consensus: Consensus::new(&config, log, state.applied.0),
+            requests: Requests::new(&config),
+            taken: Taken::new(config.forward_window),
+            receiver: Receiver::new(&config),
+            senders: Senders::new(&config),
+            install: None,
+            ids: DiskIds::default(),
+            pending: BTreeMap::new(),
+            learned: None,
+            led_by: (0, None),
+            halted: false,
+            invariants: Invariants::default(),
+            config,
+            state,
+            wal,
+            keeper,
+        };
+        let mut out = Vec::new();
+        let first = engine.wal.put_right(put_right, &mut engine.ids);
+        engine.issue(first, &mut out);
+        engine.settle(&mut out);
+        Ok((engine, out))
     }
 
     /// Life: takes one input and appends what follows from it.
-    pub fn step(&mut self, _input: Input, _out: &mut Vec<Output>) {
-        unimplemented!()
+    ///
+    /// # Panics
+    /// When an invariant does not hold, or the driver breaks its promises: it
+    /// steps on after [`Output::Halt`], reuses a request id, or completes a disk
+    /// operation twice.
+    pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
+        assert!(!self.halted, "a halted engine is stepped on");
+        let done = match input {
+            Input::Tick { wall_ms } => {
+                self.tick(wall_ms, out);
+                Ok(())
+            }
+            Input::Peer { from, message } => self.peer(from, message, out),
+            Input::Client { id, request } => {
+                self.client(id, request, out);
+                Ok(())
+            }
+            Input::Forget { id } => {
+                self.requests.forget(id);
+                Ok(())
+            }
+            Input::Disk { id, result } => self.disk(id, result, out),
+        };
+        if let Err(halt) = done {
+            return self.halt(halt, out);
+        }
+        self.settle(out);
+        if !self.halted {
+            self.check();
+        }
     }
 
     /// The state between two steps.
     pub fn view(&self) -> View {
-        unimplemented!()
+        View {
+            id: self.config.id,
+            role: self.consensus.role(),
+            term: self.consensus.term(),
+            leader: self.consensus.leader(),
+            committed: self.consensus.committed(),
+            applied: self.state.applied.0,
+            ready: self.learned.is_some_and(|committed| committed <= self.state.applied.0),
+            digest: self.state.digest(),
+            members: self.state.members.clone(),
+            tree: self.state.tree.clone(),
+        }
     }
 
     /// Death in good order: an answer for every request that still waits.
     pub fn shutdown(self) -> Vec<Output> {
-        unimplemented!()
+        let answers = self.requests.close();
+        answers.into_iter().map(|(id, outcome)| Output::Reply { id, outcome }).collect()
+    }
+
+    fn tick(&mut self, wall_ms: u64, out: &mut Vec<Output>) {
+        self.clock.tick(wall_ms);
+        let now = self.clock.now();
+        if self.stalled() {
+            // Its heartbeats would keep the others waiting for a disk that does
+            // not answer, and its vote could not be written.
+            if self.consensus.role() == Role::Leader {
+                self.consensus.step_down();
+            }
+        } else if self.config.members.len() == 1 && now == 1 {
+            self.consensus.campaign();
+        } else {
+            self.consensus.tick();
+        }
+        self.keeper.tick();
+        self.tick_transfers(out);
+        let mut answers = Vec::new();
+        self.requests.expire(now, &mut answers);
+        reply_all(answers, out);
+    }
+
+    /// Whether a log write has been under way for an election timeout.
+    fn stalled(&self) -> bool {
+        let limit = u64::from(self.config.election_ticks);
+        self.wal.flying_since().is_some_and(|since| self.clock.now() - since >= limit)
+    }
+
+    /// Lets everything that can happen happen, until nothing more can.
+    fn settle(&mut self, out: &mut Vec<Output>) {
+        loop {
+            while let Some(work) = self.consensus.work() {
+                if let Err(halt) = self.perform(work, out) {
+                    return self.halt(halt, out);
+                }
+            }
+            self.follow_leader(out);
+            self.ask_reads();
+            self.start_writes(out);
+            if !self.consensus.has_work() {
+                break;
+            }
+        }
+        self.answer_reads(out);
+    }
+
+    fn perform(&mut self, work: Work, out: &mut Vec<Output>) -> Result<(), Halt> {
+        let Work { number, messages, held, must_sync, installed, entries, committed, reads } = work;
+        self.send_all(messages, out);
+        if must_sync {
+            if installed.is_some() {
+                let install = self.install.as_mut().expect("raft was shown a snapshot");
+                install.number = Some(number);
+            }
+            self.wal.gather(number, installed, entries, held);
+        } else if let Some(free) = self.wal.ride(number, held) {
+            self.send_all(free, out);
+            self.consensus.persisted(number);
+        }
+        for entry in committed {
+            self.apply(entry, out)?;
+        }
+        for (context, index) in reads {
+            self.requests.confirmed(&context, index);
+        }
+        Ok(())
+    }
+
+    /// Draws the consequences of who leads now.
+    fn follow_leader(&mut self, out: &mut Vec<Output>) {
+        if self.serving() {
+            self.clock.lead(self.state.tree.clock());
+            self.learned.get_or_insert(self.state.applied.0);
+        } else {
+            self.clock.follow();
+        }
+        let led_by = (self.consensus.term(), self.consensus.leader());
+        if led_by.1.is_none() {
+            let mut answers = Vec::new();
+            self.requests.leaderless(&mut answers);
+            reply_all(answers, out);
+        }
+    }
+
+    fn ask_reads(&mut self) {
+        let led_by = (self.consensus.term(), self.consensus.leader());
+        let changed = std::mem::replace(&mut self.led_by, led_by) != led_by;
+        if led_by.1.is_some()
+            && let Some(context) = self.requests.round(self.clock.now(), changed)
+        {
+            self.consensus.read_index(context);
+        }
+    }
+
+    fn answer_reads(&mut self, out: &mut Vec<Output>) {
+        let at = self.position();
+        self.requests.readable(at.raft_index, |id| out.push(readable(id, at)));
+    }
+
+    /// Whether this node leads and has applied an entry of its own term: before
+    /// it, it knows neither what is committed nor what time it is.
+    fn serving(&self) -> bool {
+        self.consensus.role() == Role::Leader && self.state.applied.1 == self.consensus.term()
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            store_index: self.state.tree.store_index(),
+            raft_index: self.state.applied.0,
+            raft_term: self.consensus.term(),
+        }
+    }
+
+    fn halt(&mut self, halt: Halt, out: &mut Vec<Output>) {
+        self.halted = true;
+        out.push(Output::Halt(halt));
+    }
+
+    fn check(&mut self) {
+        let heights = Heights {
+            purged: self.consensus.log().first() - 1,
+            snapshot: self.keeper.durable().0,
+            applied: self.state.applied.0,
+            committed: self.consensus.committed(),
+            term: self.consensus.term(),
+            store_index: self.state.tree.store_index(),
+        };
+        let installing = self.install.is_some();
+        let persisted = self.consensus.persisted_index();
+        self.invariants.check(heights, self.consensus.log(), persisted, installing);
+        self.requests.check();
+    }
+}
+
+fn readable(id: crate::boundary::RequestId, at: Position) -> Output {
+    use crate::boundary::{Done, Outcome};
+    Output::Reply { id, outcome: Outcome::Done(Done::Readable { at }) }
+}
+
+fn reply_all(answers: Vec<Answer>, out: &mut Vec<Output>) {
+    out.extend(answers.into_iter().map(|(id, outcome)| Output::Reply { id, outcome }));
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, at) = (self.config.id, self.position());
+        write!(f, "Engine n{id} {:?} store {at}", self.consensus.role())
     }
 }

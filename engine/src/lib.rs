@@ -14,16 +14,26 @@
 //! [`Engine::step`] is life: one [`Input`] in, any number of [`Output`]s out.
 //! Same config, same image, same inputs: same outputs, byte for byte.
 
+mod birth;
 pub mod boundary;
+mod clock;
 pub mod codec;
 pub mod command;
 mod config;
+mod consensus;
 mod engine;
+mod forward;
+mod invariants;
 mod log;
 pub mod message;
+mod requests;
+mod rng;
+mod snapshot;
+mod state;
 mod trace;
 pub mod tree;
 mod view;
+mod wal;
 
 pub use boundary::*;
 pub use config::Config;

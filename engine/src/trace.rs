@@ -105,6 +105,8 @@ impl fmt::Display for Bound {
             Self::ValueBytes => "max_value_bytes",
             Self::Depth => "max_depth",
             Self::AttributeBytes => "max_attribute_bytes",
+            Self::UncommittedBytes => "max_uncommitted_bytes",
+            Self::LogBytes => "max_log_bytes",
         })
     }
 }

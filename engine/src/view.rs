@@ -38,6 +38,8 @@ pub struct View {
     /// what the tree holds may be older than what this node once showed, and
     /// local reads are not to be served.
     pub ready: bool,
+    /// Equal on two members at the same applied index, always.
+    pub digest: u64,
     /// Every member, in order of id.
     pub members: Arc<Vec<Member>>,
     /// The tree.

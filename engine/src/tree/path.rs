@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use equivalent::{Comparable, Equivalent};
+
 /// A clean absolute path: `/` or `/a/b`, no empty, `.` or `..` component, no
 /// trailing slash.
 ///
@@ -80,16 +82,17 @@ impl Path {
 
     /// Every directory above it but the root, topmost first.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> {
-        let text = self.0.clone();
-        let cuts: Vec<usize> = text.match_indices('/').map(|(at, _)| at).skip(1).collect();
-        cuts.into_iter().map(move |at| Self(text[..at].into()))
+        self.directories().map(|text| Self(text.into()))
+    }
+
+    /// As [`Path::ancestors`], without making paths of them.
+    pub(super) fn directories(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.match_indices('/').map(|(at, _)| &self.0[..at]).filter(|text| !text.is_empty())
     }
 
     /// Whether this is `directory` or lies below it.
     pub fn is_within(&self, directory: &Self) -> bool {
-        directory.is_root()
-            || (self.0.starts_with(&*directory.0)
-                && matches!(self.0.as_bytes().get(directory.0.len()), None | Some(b'/')))
+        within(&self.0, &directory.0)
     }
 
     /// Whether the key is hidden: some component below `from` begins with `_`.
@@ -99,17 +102,59 @@ impl Path {
     }
 }
 
+/// A place in the order of paths, to look up and seek without making a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place<'a> {
+    /// Where this path stands.
+    At(&'a str),
+    /// Right behind this path and everything below it.
+    Past(&'a str),
+}
+
+impl Equivalent<Path> for Place<'_> {
+    fn equivalent(&self, key: &Path) -> bool {
+        self.compare(key).is_eq()
+    }
+}
+
+impl Comparable<Path> for Place<'_> {
+    fn compare(&self, key: &Path) -> Ordering {
+        match *self {
+            Self::Past(text) if within(&key.0, text) => Ordering::Greater,
+            Self::At(text) | Self::Past(text) => order(text, &key.0),
+        }
+    }
+}
+
+fn within(text: &str, directory: &str) -> bool {
+    directory == "/"
+        || (text.starts_with(directory)
+            && matches!(text.as_bytes().get(directory.len()), None | Some(b'/')))
+}
+
+fn order(a: &str, b: &str) -> Ordering {
+    // The root is the empty path: below everything.
+    let names = |text| if text == "/" { &[] } else { str::as_bytes(text) };
+    let (a, b) = (names(a), names(b));
+    let same = common_prefix(a, b);
+    match (a.get(same), b.get(same)) {
+        (Some(b'/'), Some(_)) => Ordering::Less,
+        (Some(_), Some(b'/')) => Ordering::Greater,
+        (x, y) => x.cmp(&y),
+    }
+}
+
+/// Bytes that two paths share from their beginning. Paths of one directory share
+/// most of them, and every look-up compares many: eight at a time.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let same = 8 * words.take_while(|(x, y)| x == y).count();
+    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
+}
+
 impl Ord for Path {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
-        // The root is the empty path: below everything.
-        let (a, b) = (if a.len() == 1 { &[] } else { a }, if b.len() == 1 { &[] } else { b });
-        match a.iter().zip(b).find(|(x, y)| x != y) {
-            None => a.len().cmp(&b.len()),
-            Some((b'/', _)) => Ordering::Less,
-            Some((_, b'/')) => Ordering::Greater,
-            Some((x, y)) => x.cmp(y),
-        }
+        order(&self.0, &other.0)
     }
 }
 

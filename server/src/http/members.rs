@@ -36,13 +36,13 @@ impl<'a> From<&'a Member> for MemberBody<'a> {
 /// Answers a request on `/v2/members` and below; `rest` is what follows it.
 pub fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
     match (method, rest) {
-        (&Method::GET | &Method::HEAD, "" | "/") => list(server),
-        (&Method::GET | &Method::HEAD, "/leader") => leader(server),
-        (&Method::GET | &Method::HEAD, _) => answer::message(StatusCode::NOT_FOUND, "Not found"),
+        (&Method::GET, "" | "/") => list(server),
+        (&Method::GET, "/leader") => leader(server),
+        (&Method::GET, _) => answer::message(StatusCode::NOT_FOUND, "Not found"),
         (&Method::POST | &Method::PUT | &Method::DELETE, _) => {
             answer::not_yet(&format!("{method} of members"))
         }
-        _ => answer::method_not_allowed("HEAD,GET,POST,PUT,DELETE"),
+        _ => answer::method_not_allowed("GET,POST,DELETE,PUT"),
     }
 }
 

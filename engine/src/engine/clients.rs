@@ -1,0 +1,153 @@
+//! What clients ask, and how they are answered.
+
+use crate::boundary::{
+    Bound, Done, Halt, Lost, NodeId, Outcome, Output, Refused, Request, RequestId, Write,
+};
+use crate::command::{Command, Do, Origin, Stamp, attribute_bytes, value_of};
+use crate::log::Entry;
+use crate::message::Message;
+use crate::state::Applied;
+use crate::view::Role;
+
+use super::{Engine, reply_all};
+
+impl Engine {
+    pub(super) fn client(&mut self, id: RequestId, request: Request, out: &mut Vec<Output>) {
+        let taken = match request {
+            Request::Read => self.client_read(id),
+            Request::Write(write) => self.submit(id, Do::Write(write), out),
+            Request::Publish(attributes) => self.submit(id, Do::Publish(attributes), out),
+        };
+        if let Err(refused) = taken {
+            out.push(Output::Reply { id, outcome: Outcome::Refused(refused) });
+        }
+    }
+
+    fn client_read(&mut self, id: RequestId) -> Result<(), Refused> {
+        self.consensus.leader().ok_or(Refused::NoLeader)?;
+        self.requests.read(id, self.clock.now()).map_err(Refused::Bound)
+    }
+
+    /// Gives a write to the leader, which may be this node. Nothing is ever
+    /// forwarded twice.
+    fn submit(&mut self, id: RequestId, action: Do, out: &mut Vec<Output>) -> Result<(), Refused> {
+        self.within_bounds(&action).map_err(Refused::Bound)?;
+        let origin = Origin { node: self.config.id, boot: self.config.boot, seq: id };
+        let command = Command { origin, stamp: Stamp::default(), action };
+        let bytes = command.payload_bytes();
+        self.requests.room_for_write(bytes).map_err(Refused::Bound)?;
+        let term = self.consensus.term();
+        let leader = self.consensus.leader().ok_or(Refused::NoLeader)?;
+        if leader == self.config.id {
+            self.propose(command)?;
+        } else {
+            out.push(Output::Peer { to: leader, message: Message::Forward { term, command } });
+        }
+        self.requests.write(id, term, bytes, self.clock.now());
+        Ok(())
+    }
+
+    /// Stamps a command and appends it to the log of this leader.
+    fn propose(&mut self, mut command: Command) -> Result<(), Refused> {
+        if !self.serving() {
+            return Err(Refused::NoLeader);
+        }
+        if self.consensus.log().bytes() > self.config.max_log_bytes {
+            return Err(Refused::Bound(Bound::LogBytes));
+        }
+        command.stamp = self.clock.stamp();
+        if !self.consensus.propose(command.encode()) {
+            return Err(Refused::Bound(Bound::UncommittedBytes));
+        }
+        Ok(())
+    }
+
+    fn within_bounds(&self, action: &Do) -> Result<(), Bound> {
+        let config = &self.config;
+        match action {
+            Do::Write(Write { path, .. }) if path.as_str().len() > config.max_key_bytes => {
+                Err(Bound::KeyBytes)
+            }
+            Do::Write(Write { path, .. }) if path.depth() > config.max_depth => Err(Bound::Depth),
+            Do::Write(write) if value_of(&write.change).len() > config.max_value_bytes => {
+                Err(Bound::ValueBytes)
+            }
+            Do::Publish(attributes) if attribute_bytes(attributes) > config.max_attribute_bytes => {
+                Err(Bound::AttributeBytes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A write that another member accepted. What is refused here is refused for
+    /// ever: a copy that comes later finds its name taken, or this term over.
+    pub(super) fn forwarded(
+        &mut self,
+        from: NodeId,
+        term: u64,
+        command: Command,
+        out: &mut Vec<Output>,
+    ) {
+        let Origin { node, boot, seq } = command.origin;
+        if node != from {
+            return;
+        }
+        let leads = self.consensus.role() == Role::Leader && self.consensus.term() == term;
+        if leads && !self.taken.first(term, command.origin) {
+            return;
+        }
+        let bounded = self.within_bounds(&command.action).is_ok();
+        if !leads || !bounded || self.propose(command).is_err() {
+            out.push(Output::Peer { to: from, message: Message::NotTaken { boot, seq } });
+        }
+    }
+
+    /// The leader did not take a write of ours.
+    pub(super) fn not_taken(&mut self, boot: u64, seq: u64, out: &mut Vec<Output>) {
+        if boot == self.config.boot && self.requests.write_ended(seq) {
+            let outcome = Outcome::Refused(Refused::NoLeader);
+            out.push(Output::Reply { id: seq, outcome });
+        }
+    }
+
+    /// Applies a committed entry and answers whoever waits for it here.
+    pub(super) fn apply(&mut self, entry: Entry, out: &mut Vec<Output>) -> Result<(), Halt> {
+        let (index, term) = (entry.index, entry.term);
+        let later_term = term > self.state.applied.1;
+        let applied = self.state.apply(entry).map_err(|_| Halt::Unreadable { index })?;
+        self.consensus.applied(index);
+        if let Some(Applied { origin, result }) = applied {
+            let ours = (origin.node, origin.boot) == (self.config.id, self.config.boot);
+            if ours && self.requests.write_ended(origin.seq) {
+                out.push(Output::Reply { id: origin.seq, outcome: self.outcome(result) });
+            }
+        }
+        if later_term {
+            let mut answers = Vec::new();
+            self.requests.term_applied(term, &mut answers);
+            reply_all(answers, out);
+        }
+        self.keeper.pace(index);
+        Ok(())
+    }
+
+    fn outcome(&self, result: crate::state::Outcome) -> Outcome {
+        let at = self.position();
+        match result {
+            Ok(Some(event)) => Outcome::Done(Done::Written { event, at }),
+            Ok(None) => Outcome::Done(Done::Published),
+            Err(fault) => Outcome::Refused(Refused::Tree { fault, at }),
+        }
+    }
+
+    /// A snapshot has taken the place of entries.
+    pub(super) fn lose_writes(&mut self, out: &mut Vec<Output>) {
+        let mut answers = Vec::new();
+        self.requests.snapshot_installed(&mut answers);
+        debug_assert!(
+            answers.iter().all(|(_, outcome)| *outcome == Outcome::Lost(Lost::Snapshot)),
+            "only writes are lost"
+        );
+        reply_all(answers, out);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the disk answers, and what is asked of it.
+
+use crate::boundary::{DiskError, DiskId, DiskOp, Halt, NodeId, Output};
+use crate::snapshot::{Received, Written, snapshot_file};
+use crate::state::State;
+use crate::wal::Landed;
+
+use super::{Engine, Install};
+
+impl Engine {
+    pub(super) fn disk(
+        &mut self,
+        id: DiskId,
+        result: Result<(), DiskError>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Halt> {
+        let file = self.pending.remove(&id);
+        let file =
+            file.unwrap_or_else(|| panic!("disk operation {id} is completed but not pending"));
+        result.map_err(|error| Halt::Disk { file, error })?;
+        self.landed(id, out);
+        Ok(())
+    }
+
+    fn landed(&mut self, id: DiskId, out: &mut Vec<Output>) {
+        match self.wal.landed(id, &mut self.ids) {
+            (Landed::Next(op), id) => return self.issue(Some((id, op)), out),
+            (Landed::All { held, number }, _) => {
+                if let Some(number) = number {
+                    self.consensus.persisted(number);
+                    self.install_up_to(number, out);
+                }
+                return self.send_all(held, out);
+            }
+            (Landed::NotMine, _) => {}
+        }
+        match self.keeper.landed(id) {
+            Written::Whole => return self.snapshot_durable(),
+            Written::Part => return,
+            Written::NotMine => {}
+        }
+        match self.receiver.landed(id) {
+            Received::Ack(to, message) => out.push(Output::Peer { to, message }),
+            Received::Whole { from, term, state } => self.snapshot_arrived(from, term, *state, out),
+            Received::Part | Received::NotMine => {}
+        }
+    }
+
+    /// Starts what may be started on the disk.
+    pub(super) fn start_writes(&mut self, out: &mut Vec<Output>) {
+        if self.install.is_none() {
+            let too_large = self.consensus.log().bytes() > self.config.max_log_bytes / 2;
+            self.keeper.consider(&self.state, too_large);
+        }
+        let (hard, now) = (self.consensus.hard(), self.clock.now());
+        let write = self.wal.take_off(hard, self.consensus.log(), &mut self.ids, now);
+        self.issue(write, out);
+        let write = self.keeper.next(&mut self.ids);
+        self.issue(write, out);
+        let write = self.receiver.next(&mut self.ids);
+        self.issue(write, out);
+    }
+
+    pub(super) fn issue(&mut self, op: Option<(DiskId, DiskOp)>, out: &mut Vec<Output>) {
+        if let Some((id, op)) = op {
+            self.pending.insert(id, op.file().clone());
+            out.push(Output::Disk { id, op });
+        }
+    }
+
+    /// A snapshot is durable: what it covers may go.
+    fn snapshot_durable(&mut self) {
+        let (index, term) = self.keeper.durable();
+        self.consensus.offer_snapshot(index, term);
+        let (entries, bytes) = (self.config.catch_up_entries, self.config.max_log_bytes / 4);
+        let purge = self.consensus.log().compactable(index, entries, bytes);
+        self.consensus.compact(purge);
+        let segments = self.wal.release(self.consensus.log().first() - 1);
+        self.keeper.discard(segments);
+    }
+
+    /// A received snapshot is verified and durable: now raft may know. It may
+    /// find that the log has got there by itself, or that the leader is gone.
+    fn snapshot_arrived(&mut self, from: NodeId, term: u64, state: State, out: &mut Vec<Output>) {
+        let at = state.applied;
+        if self.install.is_none() && at.0 > self.consensus.committed() {
+            self.install = Some(Install { state, number: None });
+            self.consensus.snapshot_received(from, term, at);
+            while let Some(work) = self.consensus.work() {
+                if let Err(halt) = self.perform(work, out) {
+                    return self.halt(halt, out);
+                }
+            }
+            if self.install.as_ref().is_some_and(|install| install.number.is_some()) {
+                return;
+            }
+            self.install = None;
+        }
+        if at.0 != self.keeper.durable().0 {
+            self.keeper.discard([snapshot_file(at.0)]);
+        }
+    }
+
+    /// The log says durably that the snapshot took its place: so it does.
+    fn install_up_to(&mut self, number: u64, out: &mut Vec<Output>) {
+        let durable = |install: &mut Install| install.number.is_some_and(|it| it <= number);
+        let Some(Install { state, .. }) = self.install.take_if(durable) else { return };
+        self.state = state.clone();
+        self.consensus.applied(self.state.applied.0);
+        self.keeper.installed(state);
+        self.snapshot_durable();
+        self.lose_writes(out);
+    }
+}

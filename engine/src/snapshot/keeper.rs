@@ -1,0 +1,132 @@
+//! All that this node does about snapshots: when one is due, how fast it is
+//! written, what may be removed once it is durable.
+
+use std::collections::VecDeque;
+
+use crate::boundary::{DiskId, DiskOp, FileName};
+use crate::config::Config;
+use crate::state::State;
+use crate::wal::DiskIds;
+
+use super::{SnapshotWriter, Stream, Written, snapshot_file};
+
+/// The snapshots of one node: at most one durable, at most one being written.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    cluster: u64,
+    chunk_bytes: usize,
+    entries: u64,
+    writer: Option<SnapshotWriter>,
+    /// The state in the durable snapshot, kept frozen to be sent.
+    durable: Option<State>,
+    /// The raft index at which the last one began.
+    begun: u64,
+    /// Files that are no longer needed, removed one after the other.
+    rubbish: VecDeque<FileName>,
+    removing: Option<DiskId>,
+}
+
+impl Keeper {
+    /// The durable snapshot is the one found at birth.
+    pub fn new(config: &Config, found: &State) -> Self {
+        let (begun, _) = found.applied;
+        Self {
+            cluster: config.cluster,
+            chunk_bytes: config.chunk_bytes,
+            entries: config.snapshot_entries,
+            writer: None,
+            durable: (begun > 0).then(|| found.clone()),
+            begun,
+            rubbish: VecDeque::new(),
+            removing: None,
+        }
+    }
+
+    /// (index, term) of the durable snapshot; (0, 0) if there is none.
+    pub fn durable(&self) -> (u64, u64) {
+        self.durable.as_ref().map_or((0, 0), |state| state.applied)
+    }
+
+    /// The durable snapshot, to be sent.
+    pub fn stream(&self) -> Option<Stream> {
+        self.durable.clone().map(|state| Stream::new(self.cluster, state))
+    }
+
+    /// Begins a snapshot if one is due: so many entries after the last began, or
+    /// when the log has grown too large, but never two at once.
+    pub fn consider(&mut self, state: &State, log_too_large: bool) {
+        let (applied, _) = state.applied;
+        let due = applied >= self.begun + self.entries || (log_too_large && applied > self.begun);
+        if due && self.writer.is_none() {
+            self.begun = applied;
+            self.writer =
+                Some(SnapshotWriter::begin(self.cluster, state.clone(), self.chunk_bytes));
+        }
+    }
+
+    /// The log has grown by so many entries: let the snapshot grow so that it is
+    /// whole when half of the way to the next one is gone.
+    pub fn pace(&mut self, applied: u64) {
+        if let Some(writer) = &mut self.writer {
+            writer.pace(applied - self.begun, self.entries.div_ceil(2));
+        }
+    }
+
+    /// A tick has passed: an idle node finishes its snapshot too.
+    pub fn tick(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            writer.allow(1);
+        }
+    }
+
+    /// The next disk operation, if one may start.
+    pub fn next(&mut self, ids: &mut DiskIds) -> Option<(DiskId, DiskOp)> {
+        if let Some(op) = self.writer.as_mut().and_then(|writer| writer.next(ids)) {
+            return Some(op);
+        }
+        if self.removing.is_some() {
+            return None;
+        }
+        let file = self.rubbish.pop_front()?;
+        let id = ids.next();
+        self.removing = Some(id);
+        Some((id, DiskOp::Remove { file }))
+    }
+
+    /// A disk operation has ended well.
+    pub fn landed(&mut self, id: DiskId) -> Written {
+        if self.removing.take_if(|removing| *removing == id).is_some() {
+            return Written::Part;
+        }
+        let Some(writer) = &mut self.writer else { return Written::NotMine };
+        let written = writer.landed(id);
+        if let Written::Whole = written {
+            let state = writer.state().clone();
+            self.writer = None;
+            self.replace(state);
+        }
+        written
+    }
+
+    /// A snapshot from the leader is installed: its file is durable under its
+    /// name. What was being written is overtaken.
+    pub fn installed(&mut self, state: State) {
+        self.begun = state.applied.0;
+        if let Some(writer) = self.writer.take().filter(SnapshotWriter::renaming) {
+            self.rubbish.push_back(snapshot_file(writer.at().0));
+        }
+        self.replace(state);
+    }
+
+    /// These files are no longer needed.
+    pub fn discard(&mut self, files: impl IntoIterator<Item = FileName>) {
+        self.rubbish.extend(files);
+    }
+
+    fn replace(&mut self, state: State) {
+        let (index, _) = state.applied;
+        if let Some(old) = self.durable.replace(state).filter(|old| old.applied.0 != index) {
+            self.rubbish.push_back(snapshot_file(old.applied.0));
+        }
+    }
+}
