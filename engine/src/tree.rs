@@ -67,6 +67,11 @@ impl Tree {
         self.store_index
     }
 
+    /// O(1): about how many bytes the frozen form takes.
+    pub fn bytes(&self) -> u64 {
+        self.nodes.bytes()
+    }
+
     /// The highest stamp applied.
     pub fn clock(&self) -> Stamp {
         self.clock

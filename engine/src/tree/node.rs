@@ -26,6 +26,15 @@ impl Node {
         Self { content, created: index, modified: index }
     }
 
+    /// About how many bytes it takes when written down.
+    fn bytes(&self, path: &Path) -> u64 {
+        let value = match &self.content {
+            Content::File(value) => value.len(),
+            Content::Dir => 0,
+        };
+        (path.as_str().len() + value + 25) as u64
+    }
+
     /// Whether other keys may stand below it.
     pub fn is_dir(&self) -> bool {
         self.content == Content::Dir
@@ -56,6 +65,7 @@ impl Node {
 pub(super) struct Nodes {
     map: OrdMap<Path, Arc<Node>>,
     sum: u64,
+    bytes: u64,
 }
 
 impl Nodes {
@@ -72,8 +82,10 @@ impl Nodes {
     /// Puts a node in place of whatever stood there.
     pub fn put(&mut self, path: &Path, node: Node) {
         self.sum = self.sum.wrapping_add(digest::of_node(path, &node));
+        self.bytes += node.bytes(path);
         if let Some(old) = self.map.insert(path.clone(), Arc::new(node)) {
             self.sum = self.sum.wrapping_sub(digest::of_node(path, &old));
+            self.bytes -= old.bytes(path);
         }
     }
 
@@ -83,8 +95,14 @@ impl Nodes {
         for path in below.iter().chain([path]) {
             if let Some(old) = self.map.remove(path) {
                 self.sum = self.sum.wrapping_sub(digest::of_node(path, &old));
+                self.bytes -= old.bytes(path);
             }
         }
+    }
+
+    /// About how many bytes they take when written down.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Everything below a directory, each directory before what lies in it.
