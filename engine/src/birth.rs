@@ -131,12 +131,17 @@ fn thaw(
     Ok(log.term_at(index).is_some_and(|term| term == state.applied.1).then_some(state))
 }
 
+/// Cuts a torn tail. A sound one is synced: a process that was killed may have
+/// left its last batch in the page cache, from where this life has read it.
 fn cut(log: &Recovered, put_right: &mut Vec<DiskOp>) {
     if let Some(file) = &log.unborn {
         put_right.push(DiskOp::Remove { file: file.clone() });
     }
-    if log.torn {
-        let (number, _) = *log.segments.last().expect("what is torn is there");
-        put_right.push(DiskOp::Truncate { file: wal::segment_file(number), len: log.end });
-    }
+    let Some((number, _)) = log.segments.last() else { return };
+    let file = wal::segment_file(*number);
+    put_right.push(if log.torn {
+        DiskOp::Truncate { file, len: log.end }
+    } else {
+        DiskOp::Write { file, offset: log.end, bytes: Bytes::new(), sync: true }
+    });
 }

@@ -78,7 +78,7 @@ impl Tree {
     }
 
     /// The events in the window, oldest first.
-    pub fn history(&self) -> impl Iterator<Item = &Arc<Event>> {
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = &Arc<Event>> {
         self.history.iter()
     }
 

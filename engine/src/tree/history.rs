@@ -41,7 +41,7 @@ impl History {
     }
 
     /// The events, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Event>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Event>> {
         self.events.iter()
     }
 
