@@ -181,7 +181,11 @@ impl KeyAnswers {
             Bound::KeyBytes | Bound::ValueBytes | Bound::Depth | Bound::AttributeBytes => {
                 self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0)
             }
-            Bound::PendingWrites | Bound::PendingBytes | Bound::PendingReads => {
+            Bound::PendingWrites
+            | Bound::PendingBytes
+            | Bound::PendingReads
+            | Bound::UncommittedBytes
+            | Bound::LogBytes => {
                 self.unavailable(300, "Raft Internal Error", &cause)
             }
         }
