@@ -1,1 +1,23 @@
-//! Drives the engine on purpose.
+//! Everything that drives Quorate's engine on purpose: by hand on the
+//! [`tabletop`], by chance in the [`weather`], and the checkers that judge what
+//! comes of it.
+//!
+//! Workload, history, model, properties and checkers are plain data and
+//! functions: they know neither madsim nor tokio, and serve every world alike.
+
+#[cfg(all(feature = "weather", not(madsim)))]
+compile_error!(
+    "the weather runs only under madsim: build with RUSTFLAGS unset, so that .cargo/config.toml \
+     applies, or with RUSTFLAGS=\"--cfg madsim\"; without the weather: --no-default-features"
+);
+
+pub mod check;
+pub mod disk;
+pub mod history;
+pub mod model;
+pub mod program;
+pub mod properties;
+pub mod tabletop;
+#[cfg(all(feature = "weather", madsim))]
+pub mod weather;
+pub mod workload;

@@ -1,0 +1,24 @@
+//! What may be said of a history, once it is over.
+//!
+//! The order in which writes were applied is a [`Hint`]: it comes from the nodes
+//! themselves, so it is checked and never believed. [`linearizable`] verifies it
+//! against what clients saw ([`durable`] is its first part, and its own name for
+//! lost writes), [`local_reads`] builds on it, and [`search`] is an independent opinion that uses no hint at all.
+
+pub mod durable;
+mod hint;
+pub mod linearizable;
+pub mod local_reads;
+pub mod search;
+mod violation;
+
+pub use hint::Hint;
+pub use violation::Violation;
+
+use crate::history::History;
+
+/// Everything that clients can hold against the cluster.
+pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
+    linearizable::check(history, hint)?;
+    local_reads::check(history, hint)
+}

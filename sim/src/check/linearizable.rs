@@ -1,0 +1,299 @@
+//! Linearizability of the whole tree, by a certificate that is verified.
+//!
+//! Every answer of the tree carries its place: a write's is its store index,
+//! that of a read or of a refusal is between its X-Etcd-Index and the next
+//! write. So the order is known, and only three things are left to check:
+//!
+//! 1. Every write in the hint has exactly one writer. Acknowledged writes name
+//!    theirs; the rest are seated among writes of unknown outcome by
+//!    [`Seating`], which is exact.
+//! 2. Every answer is the model's at its place: one replay.
+//! 3. Real time: what returned before another was called has no later place, and
+//!    an earlier one if the other is a write: one pass over the moments, with the
+//!    highest place seen so far. An unknown write never returned, so it is only
+//!    bounded from below, by what had been seen before its call.
+//!
+//! Local reads may be old and are judged elsewhere, but what they have seen has
+//! been committed: nothing linearizable that is called afterwards may be placed
+//! before it.
+//!
+//! The cost is O(n log n) in the operations, plus, for each key, the square of
+//! its unknown writes that cannot be told apart by value (deletes, directories).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use quorate_engine::tree::{Action, Event, Path};
+use quorate_engine::{Change, Content, Write};
+
+use super::{Hint, Violation, durable};
+use crate::history::{Answer, History, Moment, Op, OpId, Operation};
+use crate::model::Model;
+
+/// Verifies that the history is linearizable in the order that the hint claims.
+pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
+    durable::check(history, hint)?;
+    let events = hint.in_order()?;
+    let writers = writers(history)?;
+    let floors = floors(history)?;
+    let mut replay = Replay {
+        history,
+        floors,
+        unknown: unknown(history),
+        seating: Seating::default(),
+        model: Model::new(hint.genesis()),
+    };
+    replay.run(&events, &writers)
+}
+
+/// Who says to have written each index.
+fn writers(history: &History) -> Result<BTreeMap<u64, OpId>, Violation> {
+    let mut writers = BTreeMap::new();
+    for operation in history.operations() {
+        let Some(event) = operation.event() else { continue };
+        if let Some(first) = writers.insert(event.index(), operation.id) {
+            let one = history.operations()[first].clone().into();
+            return Err(Violation::SharedIndex { one, other: operation.clone().into() });
+        }
+    }
+    Ok(writers)
+}
+
+/// The highest store index that anybody had been answered at before a call.
+#[derive(Clone, Copy, Default)]
+struct Floor {
+    index: u64,
+    seen_by: OpId,
+}
+
+/// Checks real time, and tells every operation's floor.
+fn floors(history: &History) -> Result<Vec<Floor>, Violation> {
+    let mut floors = vec![Floor::default(); history.operations().len()];
+    let mut highest = Floor::default();
+    for moment in history.moments() {
+        match *moment {
+            Moment::Called(id) => floors[id] = highest,
+            Moment::Returned(id) => {
+                let operation = &history.operations()[id];
+                let Some(index) = operation.answer.store_index() else { continue };
+                check_floor(history, operation, index, floors[id])?;
+                if index > highest.index {
+                    highest = Floor { index, seen_by: id };
+                }
+            }
+        }
+    }
+    Ok(floors)
+}
+
+fn check_floor(
+    history: &History,
+    operation: &Operation,
+    index: u64,
+    floor: Floor,
+) -> Result<(), Violation> {
+    let written = operation.event().is_some();
+    let too_low = if written { index <= floor.index } else { index < floor.index };
+    if operation.is_local() || !too_low {
+        return Ok(());
+    }
+    let before = history.operations()[floor.seen_by].clone().into();
+    Err(Violation::OutOfOrder { before, after: operation.clone().into() })
+}
+
+/// What an event shows of the write behind it.
+type Effect<'a> = (Action, &'a Path, Option<&'a str>);
+
+fn effect(event: &Event) -> Effect<'_> {
+    (event.action, &event.node.path, event.node.value.as_deref())
+}
+
+/// The effects that a write can have: an empty update changes a file or shows a
+/// directory.
+fn effects(write: &Write) -> Vec<Effect<'_>> {
+    let path = &write.path;
+    match &write.change {
+        Change::Set(Content::File(value)) => vec![(Action::Set, path, Some(value))],
+        Change::Set(Content::Dir) => vec![(Action::Set, path, None)],
+        Change::Create(Content::File(value)) => vec![(Action::Create, path, Some(value))],
+        Change::Create(Content::Dir) => vec![(Action::Create, path, None)],
+        Change::Update { value } if value.is_empty() => {
+            vec![(Action::Update, path, Some(value)), (Action::Update, path, None)]
+        }
+        Change::Update { value } => vec![(Action::Update, path, Some(value))],
+        Change::CompareAndSwap { value, .. } => {
+            vec![(Action::CompareAndSwap, path, Some(value))]
+        }
+        Change::Delete { .. } => vec![(Action::Delete, path, None)],
+        Change::CompareAndDelete { .. } => vec![(Action::CompareAndDelete, path, None)],
+    }
+}
+
+/// The writes of unknown outcome, by the effect they would have.
+fn unknown(history: &History) -> BTreeMap<Effect<'_>, Vec<OpId>> {
+    let mut unknown: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for operation in history.operations().iter().filter(|operation| operation.is_unknown_write()) {
+        for effect in operation.write().into_iter().flat_map(effects) {
+            unknown.entry(effect).or_default().push(operation.id);
+        }
+    }
+    unknown
+}
+
+/// One pass over the writes, with the model beside them.
+struct Replay<'a> {
+    history: &'a History,
+    floors: Vec<Floor>,
+    unknown: BTreeMap<Effect<'a>, Vec<OpId>>,
+    seating: Seating,
+    model: Model,
+}
+
+impl Replay<'_> {
+    fn run(
+        &mut self,
+        events: &[&Arc<Event>],
+        writers: &BTreeMap<u64, OpId>,
+    ) -> Result<(), Violation> {
+        let answers = answers(self.history);
+        let mut answers = answers.into_iter().peekable();
+        let mut events = events.iter();
+        loop {
+            let index = self.model.store_index();
+            while let Some((_, operation)) = answers.next_if(|(place, _)| *place == index) {
+                self.check_answer(operation)?;
+            }
+            let Some(event) = events.next() else { break };
+            match writers.get(&event.index()) {
+                Some(&id) => self.check_answer(&self.history.operations()[id])?,
+                None => self.find_writer(event)?,
+            }
+            self.model.install(event);
+        }
+        let last = self.model.store_index();
+        answers.next().map_or(Ok(()), |(_, operation)| {
+            Err(Violation::NoSuchIndex { operation: operation.clone().into(), last })
+        })
+    }
+
+    /// The answer is the one that the model gives here.
+    fn check_answer(&self, operation: &Operation) -> Result<(), Violation> {
+        let (Answer::Written { at, .. } | Answer::Fault { at, .. } | Answer::Read { at, .. }) =
+            operation.answer
+        else {
+            return Ok(());
+        };
+        let expected = match &operation.op {
+            Op::Read { read, .. } => Answer::Read { found: self.model.read(read), at },
+            Op::Write(write) => match self.model.judge(write) {
+                Ok(event) => Answer::Written { event: event.into(), at },
+                Err(fault) => Answer::Fault { fault, at },
+            },
+        };
+        if operation.answer == expected {
+            return Ok(());
+        }
+        Err(Violation::Wrong { operation: operation.clone().into(), expected: expected.into() })
+    }
+
+    /// An event of which nobody was told is the doing of an unknown write.
+    fn find_writer(&mut self, event: &Arc<Event>) -> Result<(), Violation> {
+        let index = event.index();
+        let alike = self.unknown.get(&effect(event)).map_or(&[][..], Vec::as_slice);
+        let able = alike.iter().copied().filter(|&id| {
+            self.floors[id].index < index && self.explains(&self.history.operations()[id], event)
+        });
+        let able: Vec<OpId> = able.collect();
+        if self.seating.seat(index, able) {
+            return Ok(());
+        }
+        Err(Violation::Phantom { event: event.clone(), suspect: self.suspect(event) })
+    }
+
+    fn explains(&self, operation: &Operation, event: &Event) -> bool {
+        let judged = operation.write().map(|write| self.model.judge(write));
+        judged.is_some_and(|judged| judged.as_ref() == Ok(event))
+    }
+
+    /// The last operation that would have had this effect, were it not for its
+    /// answer, its time or its having had it already.
+    fn suspect(&self, event: &Event) -> Option<Box<Operation>> {
+        let mut operations = self.history.operations().iter().rev();
+        operations.find(|operation| self.explains(operation, event)).cloned().map(Box::new)
+    }
+}
+
+/// Linearizable reads and refusals by the tree, in order of place.
+fn answers(history: &History) -> Vec<(u64, &Operation)> {
+    let placed = history.operations().iter().filter(|operation| !operation.is_local());
+    let mut answers: Vec<_> = placed
+        .filter(|operation| operation.event().is_none())
+        .filter_map(|operation| operation.answer.store_index().map(|index| (index, operation)))
+        .collect();
+    answers.sort_by_key(|(index, _)| *index);
+    answers
+}
+
+/// Which unknown write stands behind which event: a matching in the bipartite
+/// graph of events and writes able to explain them.
+///
+/// A writer taken in haste may be the only one for a later event (two deletes of
+/// one key may both explain the first, and only one the second), so when no
+/// able writer is free the ones seated are asked to move, along an augmenting
+/// path. By Berge's theorem there is one if the events so far can be explained
+/// at all: nothing is given up.
+#[derive(Default)]
+struct Seating {
+    able: BTreeMap<u64, Vec<OpId>>,
+    writer: BTreeMap<u64, OpId>,
+    event: BTreeMap<OpId, u64>,
+}
+
+impl Seating {
+    /// Finds a writer for the event at this index; `false` if there is none.
+    fn seat(&mut self, index: u64, able: Vec<OpId>) -> bool {
+        let free = able.iter().copied().find(|id| !self.event.contains_key(id));
+        self.able.insert(index, able);
+        match free {
+            Some(id) => {
+                self.event.insert(id, index);
+                self.writer.insert(index, id);
+                true
+            }
+            None => self.make_room(index),
+        }
+    }
+
+    /// Looks for an augmenting path, breadth first.
+    fn make_room(&mut self, index: u64) -> bool {
+        let mut wanted_by: BTreeMap<OpId, u64> = BTreeMap::new();
+        let mut queue = VecDeque::from([index]);
+        while let Some(event) = queue.pop_front() {
+            for &id in &self.able[&event] {
+                if wanted_by.contains_key(&id) {
+                    continue;
+                }
+                wanted_by.insert(id, event);
+                match self.event.get(&id) {
+                    Some(&seated) => queue.push_back(seated),
+                    None => {
+                        self.shift(id, &wanted_by);
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Gives a free writer to the event that wants it, and the one that had to
+    /// the event that wants that, up to the event that had none.
+    fn shift(&mut self, free: OpId, wanted_by: &BTreeMap<OpId, u64>) {
+        let mut next = Some(free);
+        while let Some(id) = next {
+            let event = wanted_by[&id];
+            self.event.insert(id, event);
+            next = self.writer.insert(event, id);
+        }
+    }
+}

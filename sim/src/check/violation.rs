@@ -1,0 +1,233 @@
+//! What is wrong with a history, told to a person.
+
+use std::fmt;
+use std::sync::Arc;
+
+use quorate_engine::tree::{Event, NodeView};
+
+use crate::history::{Answer, Operation};
+
+/// Something that must not happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Violation {
+    /// Two nodes applied different events at one store index.
+    Fork {
+        /// What one applied.
+        one: Arc<Event>,
+        /// What another did.
+        other: Arc<Event>,
+    },
+    /// A store index that no node has applied anything at, with others behind.
+    Gap {
+        /// The index that should be next.
+        expected: u64,
+        /// The one that is.
+        found: u64,
+    },
+    /// A write answered with a position that is not its event's.
+    Misplaced {
+        /// The write.
+        operation: Box<Operation>,
+    },
+    /// An acknowledged write that no node has applied.
+    NotApplied {
+        /// The write.
+        operation: Box<Operation>,
+    },
+    /// An acknowledged write at whose store index something else was applied.
+    Replaced {
+        /// The write.
+        operation: Box<Operation>,
+        /// What was applied.
+        applied: Arc<Event>,
+    },
+    /// An acknowledged write that is beyond the final state.
+    Forgotten {
+        /// The write.
+        operation: Box<Operation>,
+        /// The store index of the final state.
+        last: u64,
+    },
+    /// Two writes acknowledged at one store index.
+    SharedIndex {
+        /// One.
+        one: Box<Operation>,
+        /// The other.
+        other: Box<Operation>,
+    },
+    /// An applied event that no acknowledged and no unknown write explains.
+    Phantom {
+        /// The event.
+        event: Arc<Event>,
+        /// An operation that would have had this effect, but cannot be it.
+        suspect: Option<Box<Operation>>,
+    },
+    /// An answer that the model does not give at its place.
+    Wrong {
+        /// The operation with its answer.
+        operation: Box<Operation>,
+        /// What the model answers.
+        expected: Box<Answer>,
+    },
+    /// An answer at a store index that there never was.
+    NoSuchIndex {
+        /// The operation with its answer.
+        operation: Box<Operation>,
+        /// The last store index that there is below it.
+        last: u64,
+    },
+    /// An operation placed before one that had returned when it was called.
+    OutOfOrder {
+        /// The one that had returned.
+        before: Box<Operation>,
+        /// The one called afterwards.
+        after: Box<Operation>,
+    },
+    /// A local read older than what the same node had answered before.
+    WentBack {
+        /// What the node had answered.
+        before: Box<Operation>,
+        /// The read.
+        after: Box<Operation>,
+    },
+    /// A final state that is not what the applied events make.
+    FinalState {
+        /// The store index at which it was read.
+        index: u64,
+        /// What was read.
+        found: Box<NodeView>,
+        /// What the model says.
+        expected: Box<NodeView>,
+    },
+}
+
+impl std::error::Error for Violation {}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fork { one, other } => {
+                let index = one.index();
+                write!(f, "nodes differ at store index {index}: ")?;
+                write!(f, "one applied {}, another {}", Shown(&**one), Shown(&**other))
+            }
+            Self::Gap { expected, found } => {
+                write!(f, "no node applied store index {expected}; the next known is {found}")
+            }
+            Self::Misplaced { operation } => {
+                write!(f, "a write answered at another index than its own: {}", Told(operation))
+            }
+            Self::NotApplied { operation } => {
+                write!(f, "an acknowledged write was never applied: {}", Told(operation))
+            }
+            Self::Replaced { operation, applied } => {
+                write!(f, "an acknowledged write is not what was applied: {}", Told(operation))?;
+                write!(f, "\n  applied: {}", Shown(&**applied))
+            }
+            Self::Forgotten { operation, last } => {
+                write!(f, "an acknowledged write was forgotten: {}", Told(operation))?;
+                write!(f, "\n  the final state is at store index {last}")
+            }
+            Self::SharedIndex { one, other } => {
+                write!(f, "two writes at one store index: {}\n  {}", Told(one), Told(other))
+            }
+            Self::Phantom { event, suspect } => fmt_phantom(f, event, suspect.as_deref()),
+            Self::Wrong { operation, expected } => {
+                write!(f, "a wrong answer: {}", Told(operation))?;
+                write!(f, "\n  the model says: {}", Shown(&**expected))
+            }
+            Self::NoSuchIndex { operation, last } => {
+                write!(f, "an answer from a store index that never was: {}", Told(operation))?;
+                write!(f, "\n  the last one below it is {last}")
+            }
+            Self::OutOfOrder { before, after } => {
+                write!(f, "real time was not respected: {}", Told(after))?;
+                write!(f, "\n  had been answered before it was called: {}", Told(before))
+            }
+            Self::WentBack { before, after } => {
+                write!(f, "a node went back in time: {}", Told(after))?;
+                write!(f, "\n  it had answered before: {}", Told(before))
+            }
+            Self::FinalState { index, found, expected } => {
+                write!(f, "the final state at store index {index} is {}", Shown(&**found))?;
+                write!(f, "\n  the model says: {}", Shown(&**expected))
+            }
+        }
+    }
+}
+
+fn fmt_phantom(
+    f: &mut fmt::Formatter<'_>,
+    event: &Event,
+    suspect: Option<&Operation>,
+) -> fmt::Result {
+    write!(f, "nobody can have done what was applied: {}", Shown(event))?;
+    let Some(operation) = suspect else { return f.write_str("\n  no write is like it") };
+    let why = match operation.answer {
+        Answer::Written { .. } => "it had been applied already",
+        Answer::Fault { .. } | Answer::Refused => "it was refused",
+        Answer::Lost => "it was applied already, or called too late",
+        Answer::Read { .. } => "it is a read",
+    };
+    write!(f, "\n  like it, but {why}: {}", Told(operation))
+}
+
+/// An operation with its answer.
+struct Told<'a>(&'a Operation);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n    was told: {}", self.0, Shown(&self.0.answer))
+    }
+}
+
+/// What the tree said, in short.
+struct Shown<'a, T>(&'a T);
+
+impl fmt::Display for Shown<'_, Answer> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Answer::Written { event, .. } => Shown(&**event).fmt(f),
+            Answer::Fault { fault, .. } => write!(f, "{fault} at {}", fault.index),
+            Answer::Read { found: Ok(node), at } => {
+                write!(f, "{} at {}", Shown(node), at.store_index)
+            }
+            Answer::Read { found: Err(fault), at } => write!(f, "{fault} at {}", at.store_index),
+            Answer::Refused => f.write_str("refused, it did not happen"),
+            Answer::Lost => f.write_str("nothing, the outcome is unknown"),
+        }
+    }
+}
+
+impl fmt::Display for Shown<'_, Event> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let event = self.0;
+        write!(f, "{} {}", event.action.as_str(), Shown(&event.node))?;
+        match &event.prev {
+            Some(prev) => write!(f, ", before {}", Shown(prev)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Shown<'_, NodeView> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let node = self.0;
+        write!(f, "{}", node.path)?;
+        if let Some(value) = &node.value {
+            write!(f, "={value}")?;
+        }
+        if node.dir {
+            f.write_str(" dir")?;
+        }
+        write!(f, " [created {}, modified {}]", node.created_index, node.modified_index)?;
+        if node.nodes.is_empty() {
+            return Ok(());
+        }
+        f.write_str(" {")?;
+        for (at, below) in node.nodes.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { "" } else { "; " }, Shown(below))?;
+        }
+        f.write_str("}")
+    }
+}

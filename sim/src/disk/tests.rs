@@ -1,0 +1,180 @@
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::*;
+
+fn name(text: &str) -> FileName {
+    FileName::new(text)
+}
+
+fn write(offset: u64, bytes: impl Into<Bytes>, sync: bool) -> DiskOp {
+    DiskOp::Write { file: name("f"), offset, bytes: bytes.into(), sync }
+}
+
+/// A disk with an empty file `f`.
+fn disk() -> Disk {
+    Disk::new(Image::from([(name("f"), Bytes::new())]))
+}
+
+fn done(disk: &mut Disk, ops: impl IntoIterator<Item = DiskOp>) {
+    for op in ops {
+        disk.start(0, op);
+        disk.finish(0).expect("nothing fails here");
+    }
+}
+
+fn content(disk: &Disk) -> Bytes {
+    disk.image()[&name("f")].clone()
+}
+
+#[test]
+fn a_sync_makes_earlier_writes_durable() {
+    let mut disk = disk();
+    done(&mut disk, [write(0, "ab", false), write(2, "cd", true), write(4, "ef", false)]);
+    assert_eq!(content(&disk), "abcdef");
+    disk.crash(&mut Lose);
+    assert_eq!(content(&disk), "abcd");
+}
+
+#[test]
+fn a_write_under_way_is_lost_kept_or_torn_at_a_sector() {
+    let bytes = vec![b'x'; 1200];
+    for (mercy, len) in [
+        (&mut Lose as &mut dyn Mercy, 0),
+        (&mut Keep, 1200),
+        (&mut Tear(0), 0),
+        // It begins 12 bytes before a sector ends.
+        (&mut Tear(1), 12),
+        (&mut Tear(2), 524),
+    ] {
+        let mut disk = disk();
+        done(&mut disk, [write(0, vec![b'o'; 500], true)]);
+        disk.start(1, write(500, bytes.clone(), true));
+        disk.crash(mercy);
+        assert_eq!(content(&disk).len(), 500 + len);
+        disk.crash(&mut Lose);
+        assert_eq!(content(&disk).len(), 500 + len, "what is left is durable");
+    }
+}
+
+#[test]
+fn a_lost_sector_before_a_kept_one_reads_as_zeros() {
+    struct Second;
+    impl Mercy for Second {
+        fn op(&mut self, _: &DiskOp) -> Happened {
+            Happened::Partly
+        }
+        fn sector(&mut self, nth: u64) -> bool {
+            nth == 1
+        }
+    }
+    let mut disk = disk();
+    disk.start(1, write(0, vec![b'x'; 1536], true));
+    disk.crash(&mut Second);
+    let bytes = content(&disk);
+    assert_eq!(bytes.len(), 1024);
+    assert!(bytes[..512].iter().all(|byte| *byte == 0));
+    assert!(bytes[512..].iter().all(|byte| *byte == b'x'));
+}
+
+#[test]
+fn a_killed_process_leaves_the_page_cache_behind() {
+    let mut disk = disk();
+    disk.start(1, write(0, "ab", true));
+    disk.kill(&mut Keep);
+    assert_eq!(content(&disk), "ab");
+    disk.crash(&mut Lose);
+    assert_eq!(content(&disk), "", "written, never synced");
+}
+
+#[test]
+fn what_stands_behind_a_lost_operation_has_not_begun() {
+    struct FirstNot(bool);
+    impl Mercy for FirstNot {
+        fn op(&mut self, _: &DiskOp) -> Happened {
+            if std::mem::replace(&mut self.0, true) { Happened::Wholly } else { Happened::Not }
+        }
+        fn sector(&mut self, _: u64) -> bool {
+            true
+        }
+    }
+    let mut disk = disk();
+    disk.start(1, write(0, "ab", true));
+    disk.start(2, DiskOp::Rename { from: name("f"), to: name("g") });
+    disk.start(3, DiskOp::Remove { file: name("g") });
+    disk.start(4, DiskOp::Create { file: name("h"), size: 3 });
+    disk.crash(&mut FirstNot(false));
+    let expected = Image::from([(name("f"), Bytes::new()), (name("h"), vec![0; 3].into())]);
+    assert_eq!(disk.image(), expected);
+}
+
+#[test]
+fn names_keep_their_order() {
+    let mut disk = disk();
+    disk.start(1, write(0, "ab", true));
+    disk.start(2, DiskOp::Rename { from: name("f"), to: name("g") });
+    disk.start(3, DiskOp::Create { file: name("h"), size: 0 });
+    assert!(disk.may_finish(1) && !disk.may_finish(2) && disk.may_finish(3));
+    assert!(!disk.may_finish(4));
+}
+
+#[test]
+fn a_truncation_is_durable_and_cuts_the_page_cache() {
+    let mut disk = disk();
+    done(&mut disk, [write(0, "abcdef", true), write(2, "XYZ", false), write(5, "!", false)]);
+    done(&mut disk, [DiskOp::Truncate { file: name("f"), len: 4 }]);
+    assert_eq!(content(&disk), "abXY");
+    disk.crash(&mut Lose);
+    assert_eq!(content(&disk), "abcd");
+}
+
+#[test]
+fn a_failed_operation_takes_the_page_cache_with_it() {
+    let mut disk = disk();
+    done(&mut disk, [write(0, "ab", true), write(2, "cd", false)]);
+    disk.start(1, write(4, "ef", true));
+    assert_eq!(disk.fail(1, "io error"), DiskError("io error".into()));
+    assert_eq!(content(&disk), "ab");
+    assert_eq!(disk.pending().count(), 0);
+}
+
+#[test]
+fn an_operation_on_a_missing_file_fails() {
+    let mut disk = Disk::default();
+    disk.start(1, write(0, "ab", true));
+    assert!(disk.finish(1).is_err());
+}
+
+#[test]
+fn lies_are_told_on_request_only() {
+    let mut disk = disk();
+    done(&mut disk, [write(0, "ab", true)]);
+    let older = disk.image();
+    let digest = disk.digest();
+    disk.pretend(true);
+    done(&mut disk, [write(2, "cd", true)]);
+    assert_ne!(disk.digest(), digest);
+    disk.crash(&mut Lose);
+    assert_eq!(disk.digest(), digest, "the sync was a lie");
+    disk.pretend(false);
+    assert!(disk.rot(&name("f"), 1, 1) && !disk.rot(&name("f"), 2, 1));
+    assert_eq!(content(&disk), "ac");
+    disk.start(9, write(0, "zz", true));
+    disk.skip(9);
+    assert_eq!(content(&disk), "ac");
+    disk.restore(older);
+    assert_eq!(content(&disk), "ab");
+}
+
+#[test]
+fn chance_is_a_function_of_its_seed() {
+    let fate = |seed| {
+        let mut disk = disk();
+        done(&mut disk, [write(0, vec![b'x'; 10_000], false)]);
+        disk.start(1, write(10_000, vec![b'y'; 10_000], true));
+        disk.crash(&mut Chance(&mut Xoshiro256PlusPlus::seed_from_u64(seed)));
+        disk.digest()
+    };
+    assert_eq!(fate(1), fate(1));
+    assert_ne!(fate(1), fate(2));
+}

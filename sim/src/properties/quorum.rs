@@ -1,0 +1,102 @@
+//! Nothing is decided without a majority (raft paper, §5.2 and §5.3): a leader
+//! was given a majority of votes, and what it commits was acknowledged in its
+//! term by a majority, itself among them. Everybody else only repeats.
+
+use std::collections::BTreeMap;
+
+use quorate_engine::message::RaftKind;
+use quorate_engine::{NodeId, Role, View};
+
+use super::{Observation, Property, sent, trim};
+
+#[derive(Debug)]
+pub(super) struct Quorum {
+    quorum: usize,
+    /// By (term, voter): the candidate voted for.
+    votes: BTreeMap<(u64, NodeId), NodeId>,
+    /// By (term, follower): the highest index acknowledged.
+    acks: BTreeMap<(u64, NodeId), u64>,
+    /// The highest index that a leader has rightly committed.
+    committed: u64,
+    /// By node: the term in which it was last seen to lead.
+    led: BTreeMap<NodeId, u64>,
+}
+
+impl Quorum {
+    pub(super) fn new(quorum: usize) -> Self {
+        Self {
+            quorum,
+            votes: BTreeMap::new(),
+            acks: BTreeMap::new(),
+            committed: 0,
+            led: BTreeMap::new(),
+        }
+    }
+}
+
+impl Property for Quorum {
+    fn name(&self) -> &'static str {
+        "a majority decides"
+    }
+
+    fn observe(&mut self, node: NodeId, what: &Observation<'_>) -> Result<(), String> {
+        match what {
+            Observation::Born(view) | Observation::View(view) => self.look(node, view),
+            _ => {
+                self.listen(node, what);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Quorum {
+    fn listen(&mut self, node: NodeId, what: &Observation<'_>) {
+        let Some((to, raft)) = sent(what).filter(|(_, raft)| !raft.reject) else { return };
+        match raft.kind {
+            RaftKind::RequestVoteResponse => {
+                self.votes.insert((raft.term, node), to);
+                trim(&mut self.votes);
+            }
+            RaftKind::AppendResponse => {
+                let index = self.acks.entry((raft.term, node)).or_default();
+                *index = raft.index.max(*index);
+                trim(&mut self.acks);
+            }
+            _ => {}
+        }
+    }
+
+    fn look(&mut self, node: NodeId, view: &View) -> Result<(), String> {
+        let leads = view.role == Role::Leader;
+        if leads && self.led.insert(node, view.term) != Some(view.term) {
+            let votes = of_term(&self.votes, view.term);
+            let voters = votes.filter(|candidate| **candidate == node).count();
+            self.majority(voters, || format!("leads in term {}", view.term))?;
+        }
+        if view.committed <= self.committed {
+            return Ok(());
+        }
+        if !leads {
+            return Err(format!(
+                "believes {} committed; no leader has got beyond {}",
+                view.committed, self.committed
+            ));
+        }
+        self.committed = view.committed;
+        let acks = of_term(&self.acks, view.term);
+        let holders = acks.filter(|index| **index >= view.committed).count();
+        self.majority(holders, || format!("commits {}", view.committed))
+    }
+
+    fn majority(&self, others: usize, does: impl Fn() -> String) -> Result<(), String> {
+        if others + 1 >= self.quorum {
+            return Ok(());
+        }
+        Err(format!("{} with {others} others behind it; a quorum is {}", does(), self.quorum))
+    }
+}
+
+fn of_term<V>(map: &BTreeMap<(u64, NodeId), V>, term: u64) -> impl Iterator<Item = &V> {
+    map.range((term, 0)..=(term, NodeId::MAX)).map(|(_, value)| value)
+}

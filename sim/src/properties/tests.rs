@@ -1,0 +1,334 @@
+//! Each property is fed a run that breaks it, and it alone objects.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quorate_engine::command::{Command, Do, Origin};
+use quorate_engine::message::{RaftKind, RaftMessage};
+use quorate_engine::tree::{Path, Tree};
+use quorate_engine::{
+    Change, Content, DiskOp, Entry, FileName, Lost, Member, Outcome, Request, Role, Write,
+};
+
+use super::*;
+
+/// What happened, to whom.
+enum Fact {
+    Born(View),
+    In(Input),
+    Out(Output),
+    Seen(View),
+    Died,
+}
+
+fn members() -> Vec<Member> {
+    (1..=3).map(|id| Member { id, peer_urls: vec![], attributes: Default::default() }).collect()
+}
+
+/// Tells it all and asks which property objected, and at which fact.
+fn objection(run: Vec<(NodeId, Fact)>) -> Option<(&'static str, usize)> {
+    let mut properties = Properties::new(&Config::new(1, 1, members()));
+    run.iter().enumerate().find_map(|(at, (node, fact))| {
+        let what = match fact {
+            Fact::Born(view) => Observation::Born(view),
+            Fact::In(input) => Observation::In(input),
+            Fact::Out(output) => Observation::Out(output),
+            Fact::Seen(view) => Observation::View(view),
+            Fact::Died => Observation::Died,
+        };
+        properties.observe(*node, what).err().map(|violation| (violation.property, at))
+    })
+}
+
+/// The last fact breaks this property, and none before it does.
+#[track_caller]
+fn breaks(property: &str, run: Vec<(NodeId, Fact)>) {
+    let last = run.len() - 1;
+    assert_eq!(objection(run), Some((property, last)));
+}
+
+fn view(id: NodeId, role: Role, term: u64, committed: u64) -> View {
+    View {
+        id,
+        role,
+        term,
+        leader: (role == Role::Leader).then_some(id),
+        committed,
+        applied: committed,
+        ready: true,
+        digest: 0,
+        members: Arc::new(members()),
+        tree: Tree::new(7, 10),
+    }
+}
+
+fn follower(id: NodeId, term: u64, committed: u64) -> Fact {
+    Fact::Seen(view(id, Role::Follower, term, committed))
+}
+
+fn leader(id: NodeId, term: u64, committed: u64) -> Fact {
+    Fact::Seen(view(id, Role::Leader, term, committed))
+}
+
+fn raft(kind: RaftKind, term: u64) -> RaftMessage {
+    RaftMessage {
+        kind,
+        term,
+        log_term: 0,
+        index: 0,
+        commit: 0,
+        commit_term: 0,
+        reject_hint: 0,
+        request_snapshot: 0,
+        reject: false,
+        priority: 0,
+        context: Bytes::new(),
+        entries: vec![],
+        snapshot: None,
+    }
+}
+
+fn out(to: NodeId, message: RaftMessage) -> Fact {
+    Fact::Out(Output::Peer { to, message: Message::Raft(message) })
+}
+
+fn arrives(from: NodeId, message: RaftMessage) -> Fact {
+    Fact::In(Input::Peer { from, message: Message::Raft(message) })
+}
+
+fn entry(index: u64, term: u64, data: &'static str) -> Entry {
+    Entry { index, term, data: data.into() }
+}
+
+fn append(term: u64, after: (u64, u64), commit: u64, entries: Vec<Entry>) -> RaftMessage {
+    let (index, log_term) = after;
+    RaftMessage { index, log_term, commit, entries, ..raft(RaftKind::Append, term) }
+}
+
+fn append_ok(term: u64, index: u64) -> RaftMessage {
+    RaftMessage { index, ..raft(RaftKind::AppendResponse, term) }
+}
+
+fn vote_request(term: u64, (index, log_term): (u64, u64)) -> RaftMessage {
+    RaftMessage { index, log_term, ..raft(RaftKind::RequestVote, term) }
+}
+
+fn vote(to: NodeId, term: u64) -> Fact {
+    out(to, raft(RaftKind::RequestVoteResponse, term))
+}
+
+fn tick() -> Fact {
+    Fact::In(Input::Tick { wall_ms: 0 })
+}
+
+fn set() -> Write {
+    let path = Path::new("/a").expect("clean");
+    Write { path, change: Change::Set(Content::File("1".into())) }
+}
+
+#[test]
+fn a_good_run_breaks_nothing() {
+    let one = || append(1, (0, 0), 0, vec![entry(1, 1, "")]);
+    let run = vec![
+        (1, Fact::Born(view(1, Role::Follower, 0, 0))),
+        (2, Fact::Born(view(2, Role::Follower, 0, 0))),
+        (1, out(2, vote_request(1, (0, 0)))),
+        (2, arrives(1, vote_request(1, (0, 0)))),
+        (2, vote(1, 1)),
+        (1, leader(1, 1, 0)),
+        (1, out(2, one())),
+        (2, arrives(1, one())),
+        (2, out(1, append_ok(1, 1))),
+        (1, leader(1, 1, 1)),
+        (1, out(2, append(1, (1, 1), 1, vec![]))),
+        (2, follower(2, 1, 1)),
+        (2, Fact::Died),
+        // Its commit index was volatile.
+        (2, Fact::Born(view(2, Role::Follower, 1, 0))),
+        (2, out(3, vote_request(2, (1, 1)))),
+    ];
+    assert_eq!(objection(run), None);
+}
+
+#[test]
+fn two_leaders_in_one_term() {
+    breaks(
+        "election safety",
+        vec![(2, vote(1, 1)), (1, leader(1, 1, 0)), (3, out(2, raft(RaftKind::Heartbeat, 1)))],
+    );
+}
+
+#[test]
+fn a_second_vote_in_one_term() {
+    breaks("votes are kept", vec![(2, vote(1, 1)), (2, Fact::Died), (2, vote(3, 1))]);
+    breaks("votes are kept", vec![(2, out(1, vote_request(1, (0, 0)))), (2, vote(3, 1))]);
+}
+
+#[test]
+fn a_term_forgotten() {
+    let told = || (2, out(1, append_ok(5, 1)));
+    breaks("votes are kept", vec![told(), (2, vote(3, 4))]);
+    breaks("votes are kept", vec![told(), (2, Fact::Born(view(2, Role::Follower, 4, 0)))]);
+}
+
+#[test]
+fn one_position_and_two_entries() {
+    let first = || (1, out(2, append(1, (0, 0), 0, vec![entry(1, 1, "x")])));
+    breaks(
+        "log matching",
+        vec![first(), (1, out(3, append(1, (0, 0), 0, vec![entry(1, 1, "y")])))],
+    );
+}
+
+#[test]
+fn one_entry_and_two_before_it() {
+    let after = |term| append(3, (1, term), 0, vec![entry(2, 3, "")]);
+    breaks("log matching", vec![(1, out(2, after(1))), (1, out(3, after(2)))]);
+}
+
+#[test]
+fn a_leader_without_a_majority() {
+    breaks("a majority decides", vec![(3, vote(2, 1)), (1, leader(1, 1, 0))]);
+}
+
+#[test]
+fn a_commit_without_a_majority() {
+    let elected = || vec![(2, vote(1, 2)), (1, leader(1, 2, 0))];
+    let mut early = elected();
+    early.push((1, leader(1, 2, 1)));
+    breaks("a majority decides", early);
+    let mut of_another_term = elected();
+    of_another_term.insert(0, (3, out(1, append_ok(1, 1))));
+    of_another_term.push((1, leader(1, 2, 1)));
+    breaks("a majority decides", of_another_term);
+    breaks("a majority decides", vec![(3, follower(3, 1, 1))]);
+}
+
+#[test]
+fn a_committed_entry_replaced() {
+    breaks(
+        "committed entries stay",
+        vec![(1, out(2, append(3, (1, 1), 1, vec![]))), (1, out(2, append(3, (1, 2), 1, vec![])))],
+    );
+}
+
+#[test]
+fn a_leader_elected_without_what_was_committed() {
+    breaks(
+        "leader completeness",
+        vec![
+            (1, out(2, append(1, (4, 1), 4, vec![]))),
+            (3, out(2, vote_request(2, (3, 1)))),
+            (2, vote(3, 2)),
+            (3, leader(3, 2, 0)),
+        ],
+    );
+}
+
+#[test]
+fn a_leader_that_shows_another_entry_where_one_was_committed() {
+    breaks(
+        "leader completeness",
+        vec![
+            (1, out(2, append(1, (4, 1), 4, vec![]))),
+            (3, out(2, append(2, (3, 1), 0, vec![entry(4, 2, "")]))),
+        ],
+    );
+}
+
+#[test]
+fn an_acknowledged_entry_forgotten() {
+    let one = || append(1, (0, 0), 0, vec![entry(1, 1, "")]);
+    let acknowledged =
+        || vec![(2, arrives(1, one())), (2, out(1, append_ok(1, 1))), (2, Fact::Died)];
+    let name = "what was acknowledged is held";
+    let with = |facts: Vec<Fact>| {
+        let mut run = acknowledged();
+        run.extend(facts.into_iter().map(|fact| (2, fact)));
+        run
+    };
+    breaks(name, with(vec![out(3, vote_request(2, (0, 0)))]));
+    breaks(name, with(vec![arrives(3, vote_request(2, (0, 0))), vote(3, 2)]));
+    let no = RaftMessage { reject: true, ..append_ok(1, 2) };
+    breaks(name, with(vec![out(1, no)]));
+    let later = append(2, (0, 0), 0, vec![]);
+    let replaced = with(vec![arrives(3, later), out(3, vote_request(3, (0, 0)))]);
+    assert_eq!(objection(replaced), None, "a later leader may have replaced it");
+}
+
+#[test]
+fn two_states_at_one_index() {
+    let mut other = view(2, Role::Follower, 1, 0);
+    other.digest = 1;
+    breaks("state machine safety", vec![(1, follower(1, 1, 0)), (2, Fact::Seen(other))]);
+    let mut stranger = view(2, Role::Follower, 1, 0);
+    stranger.members = Arc::new(members()[..2].to_vec());
+    breaks("state machine safety", vec![(1, follower(1, 1, 0)), (2, Fact::Born(stranger))]);
+}
+
+#[test]
+fn a_term_that_goes_back() {
+    breaks("nothing goes back", vec![(1, follower(1, 2, 0)), (1, follower(1, 1, 0))]);
+    let mut ahead = view(1, Role::Follower, 1, 0);
+    ahead.applied = 1;
+    breaks("nothing goes back", vec![(1, Fact::Seen(ahead))]);
+    let mut confused = view(1, Role::Follower, 1, 0);
+    confused.leader = Some(1);
+    breaks("nothing goes back", vec![(1, Fact::Seen(confused))]);
+}
+
+#[test]
+fn a_leader_with_a_stalled_disk() {
+    let file = FileName::new("wal-1");
+    let op = DiskOp::Write { file, offset: 0, bytes: Bytes::new(), sync: true };
+    let mut run = vec![(2, vote(1, 1)), (1, Fact::Out(Output::Disk { id: 1, op }))];
+    for _ in 0..10 {
+        run.extend([(1, tick()), (1, leader(1, 1, 0))]);
+    }
+    run.extend([(1, tick()), (1, leader(1, 1, 0))]);
+    breaks("no zombie leads", run);
+}
+
+#[test]
+fn answers_that_do_not_fit() {
+    let name = "every request is answered once";
+    let ask = || (1, Fact::In(Input::Client { id: 7, request: Request::Read }));
+    let reply = |outcome| (1, Fact::Out(Output::Reply { id: 7, outcome }));
+    let refused = || reply(Outcome::Refused(quorate_engine::Refused::NoLeader));
+    breaks(name, vec![ask(), reply(Outcome::Lost(Lost::Deadline))]);
+    breaks(name, vec![ask(), refused(), refused()]);
+    breaks(name, vec![ask(), (1, Fact::In(Input::Forget { id: 7 })), refused()]);
+    let mut hangs = vec![ask()];
+    hangs.extend((0..=70).map(|_| (1, tick())));
+    hangs.push((1, follower(1, 0, 0)));
+    breaks(name, hangs);
+}
+
+/// An entry that carries request `id` of n2.
+fn request_entry(index: u64, term: u64, id: u64) -> Entry {
+    let origin = Origin { node: 2, boot: 1, seq: id };
+    let command = Command { origin, stamp: Default::default(), action: Do::Write(set()) };
+    Entry { index, term, data: command.encode().into() }
+}
+
+#[test]
+fn a_write_that_happens_twice() {
+    let twice = vec![request_entry(1, 1, 7), request_entry(2, 1, 7)];
+    let shows = (1, out(2, append(1, (0, 0), 0, twice)));
+    let commits = (1, out(2, append(1, (2, 1), 2, vec![])));
+    breaks("a write happens at most once", vec![shows, commits]);
+}
+
+#[test]
+fn a_refused_write_that_happens() {
+    let name = "a write happens at most once";
+    let ask = || (2, Fact::In(Input::Client { id: 7, request: Request::Write(set()) }));
+    let outcome = Outcome::Refused(quorate_engine::Refused::NoLeader);
+    let refused = || (2, Fact::Out(Output::Reply { id: 7, outcome: outcome.clone() }));
+    let shows = || (1, out(2, append(1, (0, 0), 0, vec![request_entry(1, 1, 7)])));
+    let commits = || (1, out(2, append(1, (1, 1), 1, vec![])));
+    breaks(name, vec![ask(), shows(), refused(), commits()]);
+    breaks(name, vec![ask(), shows(), commits(), refused()]);
+    let never = vec![ask(), shows(), refused()];
+    assert_eq!(objection(never), None, "appended is not committed");
+}

@@ -1,0 +1,8 @@
+//! The checkers, checked: histories made by hand, each with the claim that its
+//! name makes, and histories made at random, whole and spoiled.
+
+mod bad;
+mod execution;
+mod good;
+mod random;
+mod story;

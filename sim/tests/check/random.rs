@@ -1,0 +1,159 @@
+//! Random executions are accepted by both checkers; spoiled ones that the search
+//! rejects are rejected by the certificate.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use quorate_engine::tree::{Event, Fault, FaultCode, NodeView};
+use quorate_sim::check::search::{Verdict, search};
+use quorate_sim::check::{Hint, check, linearizable};
+use quorate_sim::history::{Answer, History};
+use quorate_sim::workload::Mix;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+
+use super::execution::{execute, retold};
+use super::story::GENESIS;
+
+/// The mix for the search, which leaves local reads alone.
+fn without_local_reads() -> Mix {
+    Mix { local_read: 0, ..Mix::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn correct_executions_are_accepted(seed: u64, clients in 1u64..6, operations in 0usize..200) {
+        let (history, hint) = execute(seed, Mix::default(), clients, operations);
+        if let Err(violation) = check(&history, &hint) {
+            return Err(TestCaseError::fail(violation.to_string()));
+        }
+    }
+
+    #[test]
+    fn both_checkers_accept_correct_executions(seed: u64, clients in 1u64..5, operations in 0usize..25) {
+        let (history, hint) = execute(seed, without_local_reads(), clients, operations);
+        prop_assert_eq!(linearizable::check(&history, &hint), Ok(()));
+        prop_assert_eq!(search(&history, GENESIS), Verdict::Linearizable);
+    }
+
+    #[test]
+    fn what_the_search_rejects_the_certificate_rejects(
+        seed: u64,
+        clients in 1u64..5,
+        operations in 1usize..25,
+    ) {
+        let (history, hint) = execute(seed, without_local_reads(), clients, operations);
+        if let Some(spoiled) = spoil(&history, seed) {
+            let certified = linearizable::check(&spoiled, &hint);
+            let searched = search(&spoiled, GENESIS);
+            prop_assert!(certified.is_err() || searched == Verdict::Linearizable);
+        }
+    }
+}
+
+#[test]
+fn most_spoiled_histories_are_rejected_by_both() {
+    let (mut spoiled, mut rejected) = (0, 0);
+    for seed in 0..500 {
+        let (history, hint) = execute(seed, without_local_reads(), 3, 20);
+        let Some(history) = spoil(&history, seed) else { continue };
+        spoiled += 1;
+        let both = search(&history, GENESIS) == Verdict::Violation
+            && linearizable::check(&history, &hint).is_err();
+        rejected += u32::from(both);
+    }
+    assert!(spoiled > 400, "only {spoiled} of 500 histories have an answer to spoil");
+    assert!(rejected * 10 > spoiled * 8, "only {rejected} of {spoiled} are rejected by both");
+}
+
+#[test]
+fn two_hundred_thousand_operations_are_checked_in_one_sweep() {
+    let (history, hint) = execute(1, Mix::default(), 16, 200_000);
+    check(&history, &hint).unwrap_or_else(|violation| panic!("{violation}"));
+    let spoiled = spoil_last(&history);
+    assert!(check(&spoiled, &hint).is_err());
+}
+
+#[test]
+fn a_hint_that_lacks_its_last_event_is_found_out() {
+    for seed in 0..50 {
+        let (history, hint) = execute(seed, without_local_reads(), 1, 30);
+        let events = hint.in_order().unwrap();
+        let mut shorter = Hint::new(GENESIS);
+        let (last, events) = events.split_last().unwrap();
+        events.iter().for_each(|event| shorter.learn(event).unwrap());
+        let told = history.operations().iter().any(|operation| {
+            operation.answer.store_index().is_some_and(|index| index >= last.index())
+        });
+        assert_eq!(linearizable::check(&history, &shorter).is_err(), told, "seed {seed}");
+    }
+}
+
+/// One answer of the tree, chosen by chance, is not what it was.
+fn spoil(history: &History, seed: u64) -> Option<History> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x5eed);
+    let operations = history.operations().iter();
+    let told: Vec<_> = operations.filter(|op| op.answer.store_index().is_some()).collect();
+    let operation = told.get(rng.random_range(0..told.len().max(1)))?;
+    let mut answer = operation.answer.clone();
+    spoil_answer(&mut answer, &mut rng);
+    Some(retold(history, operation.id, &answer))
+}
+
+fn spoil_last(history: &History) -> History {
+    let mut operations = history.operations().iter().rev();
+    let last = operations.find(|operation| operation.event().is_some()).unwrap();
+    let mut answer = last.answer.clone();
+    let Answer::Written { event, .. } = &mut answer else { unreachable!("it has an event") };
+    Arc::make_mut(event).node.created_index -= 1;
+    retold(history, last.id, &answer)
+}
+
+fn spoil_answer(answer: &mut Answer, rng: &mut Xoshiro256PlusPlus) {
+    match answer {
+        _ if rng.random_bool(0.1) => *answer = Answer::Refused,
+        Answer::Written { at, .. } | Answer::Fault { at, .. } | Answer::Read { at, .. }
+            if rng.random_bool(0.3) =>
+        {
+            at.store_index = at.store_index.saturating_add_signed(rng.random_range(1..4) - 2);
+            at.store_index -= u64::from(at.store_index > 0);
+        }
+        Answer::Written { event, .. } => spoil_event(Arc::make_mut(event), rng),
+        Answer::Fault { fault, .. } | Answer::Read { found: Err(fault), .. } => {
+            spoil_fault(fault, rng);
+        }
+        Answer::Read { found: Ok(node), .. } => spoil_node(node, rng),
+        Answer::Refused | Answer::Lost => unreachable!("the tree has answered"),
+    }
+}
+
+fn spoil_event(event: &mut Event, rng: &mut Xoshiro256PlusPlus) {
+    match event.prev.as_mut().filter(|_| rng.random_bool(0.5)) {
+        Some(_) if rng.random_bool(0.3) => event.prev = None,
+        Some(prev) => spoil_node(prev, rng),
+        None => spoil_node(&mut event.node, rng),
+    }
+}
+
+fn spoil_fault(fault: &mut Fault, rng: &mut Xoshiro256PlusPlus) {
+    match rng.random_range(0..3) {
+        0 => fault.index += 1,
+        1 => fault.cause.push('/'),
+        _ if fault.code == FaultCode::NotFile => fault.code = FaultCode::NodeExists,
+        _ => fault.code = FaultCode::NotFile,
+    }
+}
+
+fn spoil_node(node: &mut NodeView, rng: &mut Xoshiro256PlusPlus) {
+    match rng.random_range(0..5) {
+        0 => node.created_index += 1,
+        1 => node.modified_index += 1,
+        2 => node.dir = !node.dir,
+        3 if !node.nodes.is_empty() => {
+            node.nodes.pop();
+        }
+        _ => node.value = Some("spoiled".into()),
+    }
+}

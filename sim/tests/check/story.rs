@@ -1,0 +1,259 @@
+//! Small histories told step by step, with the truth beside them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quorate_engine::tree::{Event, NodeView, Path, Read};
+use quorate_engine::{Change, Condition, Content, Position, Write};
+use quorate_sim::check::{self, Hint, Violation, linearizable, search};
+use quorate_sim::history::{Answer, History, Op, OpId, Server};
+use quorate_sim::model::Model;
+
+/// The store index at birth: the first event has index 4.
+pub const GENESIS: u64 = 3;
+
+/// A history in the making. Operations are called, take effect on the truth, and
+/// are answered: truly, or not.
+pub struct Story {
+    pub history: History,
+    /// The tree at every store index since birth.
+    pub truth: Vec<Model>,
+    /// What the nodes will say that they applied.
+    pub events: Vec<Arc<Event>>,
+    answers: BTreeMap<OpId, Answer>,
+    now: u64,
+}
+
+impl Story {
+    pub fn new() -> Self {
+        let truth = vec![Model::new(GENESIS)];
+        Self { history: History::new(), truth, events: vec![], answers: BTreeMap::new(), now: 0 }
+    }
+
+    pub fn call(&mut self, client: u64, op: Op) -> OpId {
+        self.call_on(1, 0, client, op)
+    }
+
+    pub fn call_on(&mut self, node: u64, life: u64, client: u64, op: Op) -> OpId {
+        let now = self.tick();
+        self.history.call(client, Server { node, life }, op, now)
+    }
+
+    /// The operation takes effect.
+    pub fn take(&mut self, id: OpId) {
+        let mut model = self.truth[self.truth.len() - 1].clone();
+        let op = self.history.operations()[id].op.clone();
+        let answer = answer(&mut model, &op);
+        if let Answer::Written { event, .. } = &answer {
+            self.events.push(event.clone());
+            self.truth.push(model);
+        }
+        self.answers.insert(id, answer);
+    }
+
+    /// A read finds the tree as it was at this store index.
+    pub fn take_at(&mut self, id: OpId, index: u64) {
+        let op = self.history.operations()[id].op.clone();
+        let mut model = self.at(index).clone();
+        self.answers.insert(id, answer(&mut model, &op));
+    }
+
+    /// The true answer arrives.
+    pub fn answer(&mut self, id: OpId) {
+        self.tell(id, |_| {});
+    }
+
+    /// The answer arrives, spoiled.
+    pub fn tell(&mut self, id: OpId, spoil: impl FnOnce(&mut Answer)) {
+        let mut answer = self.answers.remove(&id).expect("an operation takes effect, then answers");
+        spoil(&mut answer);
+        self.answer_with(id, answer);
+    }
+
+    /// Any answer arrives.
+    pub fn answer_with(&mut self, id: OpId, answer: Answer) {
+        let now = self.tick();
+        self.history.done(id, answer, now);
+    }
+
+    /// Called, done and answered, with nothing in between.
+    pub fn run(&mut self, client: u64, op: Op) -> OpId {
+        self.run_on(1, 0, client, op)
+    }
+
+    pub fn run_on(&mut self, node: u64, life: u64, client: u64, op: Op) -> OpId {
+        let id = self.call_on(node, life, client, op);
+        self.take(id);
+        self.answer(id);
+        id
+    }
+
+    /// As `run`, but the answer is spoiled.
+    pub fn run_told(&mut self, client: u64, op: Op, spoil: impl FnOnce(&mut Answer)) {
+        let id = self.call(client, op);
+        self.take(id);
+        self.tell(id, spoil);
+    }
+
+    /// A read called and answered now from the tree as it was.
+    pub fn run_at(&mut self, index: u64, client: u64, op: Op) {
+        let id = self.call(client, op);
+        self.take_at(id, index);
+        self.answer(id);
+    }
+
+    /// Called and never answered, without effect so far.
+    pub fn lose(&mut self, client: u64, op: Op) -> OpId {
+        let id = self.call(client, op);
+        self.answer_with(id, Answer::Lost);
+        id
+    }
+
+    /// An operation takes effect once more, behind everybody's back.
+    pub fn take_again(&mut self, id: OpId) {
+        let told = self.answers.remove(&id);
+        self.take(id);
+        self.answers.extend(told.map(|answer| (id, answer)));
+    }
+
+    pub fn at(&self, index: u64) -> &Model {
+        &self.truth[(index - GENESIS) as usize]
+    }
+
+    pub fn hint(&self) -> Hint {
+        let mut hint = Hint::new(GENESIS);
+        self.events.iter().for_each(|event| hint.learn(event).expect("one event per index"));
+        hint
+    }
+
+    /// What the certificate checker says, after making sure that the search says
+    /// the same.
+    pub fn judge(&self) -> Result<(), Violation> {
+        let certified = linearizable::check(&self.history, &self.hint());
+        let searched = search::search(&self.history, GENESIS);
+        let expected = match certified {
+            Ok(()) => search::Verdict::Linearizable,
+            Err(_) => search::Verdict::Violation,
+        };
+        assert_eq!(searched, expected, "the checkers differ: {certified:?}");
+        certified
+    }
+
+    /// What all checkers of clients' histories say, local reads included.
+    pub fn judge_all(&self) -> Result<(), Violation> {
+        check::check(&self.history, &self.hint())
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.now += 1_000_000;
+        self.now
+    }
+}
+
+/// What the model answers, taking the effect.
+pub fn answer(model: &mut Model, op: &Op) -> Answer {
+    let written = match op {
+        Op::Read { read, .. } => {
+            return Answer::Read { found: model.read(read), at: position(model) };
+        }
+        Op::Write(write) => model.apply(write),
+    };
+    let at = position(model);
+    match written {
+        Ok(event) => Answer::Written { event: event.into(), at },
+        Err(fault) => Answer::Fault { fault, at },
+    }
+}
+
+fn position(model: &Model) -> Position {
+    Position { store_index: model.store_index(), ..Position::default() }
+}
+
+/// Spoils the event that a client is told of.
+pub fn event(answer: &mut Answer) -> &mut Event {
+    match answer {
+        Answer::Written { event, .. } => Arc::make_mut(event),
+        other => panic!("not written: {other:?}"),
+    }
+}
+
+/// Spoils the node that a client reads.
+pub fn node(answer: &mut Answer) -> &mut NodeView {
+    match answer {
+        Answer::Read { found: Ok(node), .. } => node,
+        other => panic!("nothing found: {other:?}"),
+    }
+}
+
+/// Spoils the place of an answer.
+pub fn place(answer: &mut Answer) -> &mut u64 {
+    match answer {
+        Answer::Written { at, .. } | Answer::Fault { at, .. } | Answer::Read { at, .. } => {
+            &mut at.store_index
+        }
+        other => panic!("no place: {other:?}"),
+    }
+}
+
+pub fn path(text: &str) -> Path {
+    Path::new(text).unwrap()
+}
+
+pub fn write(at: &str, change: Change) -> Op {
+    Op::Write(Write { path: path(at), change })
+}
+
+pub fn set(at: &str, value: &str) -> Op {
+    write(at, Change::Set(Content::File(value.into())))
+}
+
+pub fn set_dir(at: &str) -> Op {
+    write(at, Change::Set(Content::Dir))
+}
+
+pub fn create(at: &str, value: &str) -> Op {
+    write(at, Change::Create(Content::File(value.into())))
+}
+
+pub fn update(at: &str, value: &str) -> Op {
+    write(at, Change::Update { value: value.into() })
+}
+
+pub fn cas(at: &str, value: &str, before: &str) -> Op {
+    let condition = Condition { value: Some(before.into()), index: None };
+    write(at, Change::CompareAndSwap { value: value.into(), condition })
+}
+
+pub fn cas_index(at: &str, value: &str, index: u64) -> Op {
+    let condition = Condition { value: None, index: Some(index) };
+    write(at, Change::CompareAndSwap { value: value.into(), condition })
+}
+
+pub fn cad(at: &str, before: &str) -> Op {
+    let condition = Condition { value: Some(before.into()), index: None };
+    write(at, Change::CompareAndDelete { condition })
+}
+
+pub fn delete(at: &str) -> Op {
+    write(at, Change::Delete { dir: false, recursive: false })
+}
+
+pub fn delete_dir(at: &str) -> Op {
+    write(at, Change::Delete { dir: true, recursive: false })
+}
+
+pub fn delete_all(at: &str) -> Op {
+    write(at, Change::Delete { dir: true, recursive: true })
+}
+
+pub fn get(at: &str) -> Op {
+    Op::Read { read: Read { path: path(at), recursive: false }, local: false }
+}
+
+pub fn list(at: &str) -> Op {
+    Op::Read { read: Read { path: path(at), recursive: true }, local: false }
+}
+
+pub fn local(at: &str) -> Op {
+    Op::Read { read: Read { path: path(at), recursive: false }, local: true }
+}
