@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::disk;
 use crate::files::DataDir;
@@ -22,6 +22,9 @@ use crate::urls::{Url, texts};
 
 /// How long clients may take to fetch their last answers.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long the disk may take over what it has been given.
+const LAST_WRITES: Duration = Duration::from_secs(10);
 
 /// How often this member makes itself known until the cluster has taken note.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
@@ -53,10 +56,7 @@ pub fn run(flags: Box<Flags>) -> Result<(), String> {
     runtime.shutdown_timeout(FAREWELL);
     match end? {
         End::Stopped => Ok(()),
-        End::Halted(halt) => {
-            error!("halted: {halt}");
-            Err(format!("halted: {halt}"))
-        }
+        End::Halted(halt) => Err(format!("halted: {halt}")),
     }
 }
 
@@ -152,12 +152,13 @@ async fn serve(flags: &Flags, ready: Ready) -> Result<End, String> {
     };
     farewell.send_replace(());
     let _ = timeout(FAREWELL, farewell.closed()).await;
-    let joined = tokio::task::spawn_blocking(move || (engine.join(), disk.join())).await;
+    let joined = tokio::task::spawn_blocking(move || (engine.join(), disk.join()));
+    let Ok(joined) = timeout(LAST_WRITES, joined).await else {
+        return Err("stopped without the disk, which has not answered in time".into());
+    };
     match (end, joined) {
         (Ok(end), Ok((Ok(()), Ok(())))) => Ok(end),
-        _ => {
-            Err("a fact that must hold did not: see the panic above; the data is as it was".into())
-        }
+        _ => Err("stopped by a broken invariant: see the panic above".into()),
     }
 }
 

@@ -185,9 +185,7 @@ impl KeyAnswers {
             | Bound::PendingBytes
             | Bound::PendingReads
             | Bound::UncommittedBytes
-            | Bound::LogBytes => {
-                self.unavailable(300, "Raft Internal Error", &cause)
-            }
+            | Bound::LogBytes => self.unavailable(300, "Raft Internal Error", &cause),
         }
     }
 

@@ -118,9 +118,8 @@ impl Incoming {
         let mut arrived = arrived;
         loop {
             let message = match next_frame(&mut stream, &mut arrived, self.max_frame).await {
-                Ok(Some(payload)) => {
-                    Message::decode(payload).map_err(|error| format!("a message that is {error}"))
-                }
+                Ok(Some(payload)) => Message::decode(payload)
+                    .map_err(|error| format!("a message that cannot be read: {error}")),
                 Ok(None) => return info!("member {from:x} closed its connection"),
                 Err(why) => Err(why),
             };

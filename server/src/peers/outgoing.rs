@@ -69,7 +69,7 @@ impl Link {
             }
         };
         let theirs = Greeting::decode(payload)
-            .map_err(|error| Failure::Refused(format!("its greeting is {error}")))?;
+            .map_err(|error| Failure::Refused(format!("its greeting cannot be read: {error}")))?;
         let expected = Greeting { from: self.greeting.to, to: self.greeting.from, ..self.greeting };
         match theirs.differs(&expected) {
             None => Ok(stream),
@@ -94,7 +94,7 @@ pub async fn keep_sending(link: Link, mut queue: Receiver<Message>) {
                 }
             }
             Err(failure) => {
-                let (line, level_pause) = match failure {
+                let (line, this_pause) = match failure {
                     Failure::Network(error) => (error.to_string(), pause),
                     Failure::Refused(why) => (why, REFUSED_PAUSE),
                 };
@@ -104,7 +104,7 @@ pub async fn keep_sending(link: Link, mut queue: Receiver<Message>) {
                     complaint = line;
                 }
                 while queue.try_recv().is_ok() {}
-                sleep(jittered(level_pause)).await;
+                sleep(jittered(this_pause)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 attempt += 1;
             }

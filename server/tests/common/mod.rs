@@ -21,6 +21,8 @@ pub struct Member {
     pub name: String,
     /// `host:port` of its clients' port.
     pub address: String,
+    /// `host:port` of its peers' port.
+    pub peer_address: String,
     pub data_dir: PathBuf,
     flags: Vec<String>,
     log: PathBuf,
@@ -64,6 +66,7 @@ impl Cluster {
             let name = format!("n{}", at + 1);
             let (client, peer) =
                 (format!("127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+            let peer_address = peer.replacen("http://", "", 1);
             let data_dir = directory.path().join(&name);
             let flags = [
                 ("--name", name.clone()),
@@ -76,6 +79,7 @@ impl Cluster {
             ];
             Member {
                 address: client,
+                peer_address,
                 data_dir,
                 flags: flags.into_iter().flat_map(|(flag, value)| [flag.into(), value]).collect(),
                 log: directory.path().join(format!("{name}.log")),
