@@ -174,6 +174,12 @@ impl History {
         id
     }
 
+    /// The call has reached a server: this life of the node it was meant for.
+    pub fn reached(&mut self, id: OpId, server: Server) {
+        assert_eq!(self.operations[id].server.node, server.node, "a call reaches whom it is for");
+        self.operations[id].server = server;
+    }
+
     /// A client is answered, once. An operation that never is stays unknown.
     pub fn done(&mut self, id: OpId, answer: Answer, now: u64) {
         let operation = &mut self.operations[id];

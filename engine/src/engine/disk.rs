@@ -48,13 +48,16 @@ impl Engine {
 
     /// Starts what may be started on the disk.
     pub(super) fn start_writes(&mut self, out: &mut Vec<Output>) {
+        let (hard, now) = (self.consensus.hard(), self.clock.now());
+        let write = self.wal.take_off(hard, self.consensus.log(), &mut self.ids, now);
+        self.issue(write, out);
+        if !self.wal.sound() {
+            return;
+        }
         if self.install.is_none() {
             let too_large = self.consensus.log().bytes() > self.config.max_log_bytes / 2;
             self.keeper.consider(&self.state, too_large);
         }
-        let (hard, now) = (self.consensus.hard(), self.clock.now());
-        let write = self.wal.take_off(hard, self.consensus.log(), &mut self.ids, now);
-        self.issue(write, out);
         let write = self.keeper.next(&mut self.ids);
         self.issue(write, out);
         let write = self.receiver.next(&mut self.ids);

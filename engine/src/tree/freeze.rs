@@ -32,12 +32,13 @@ impl Frozen {
         part.begin < part.out.len()
     }
 
-    /// Each of these says whether it is done, or the part is full before.
+    /// Whether the head is written; if not, the part is full.
     fn write_head(&mut self, part: &mut Part<'_>) -> bool {
         self.head_written = self.head_written || part.add(|out| Head::of(&self.tree).encode(out));
         self.head_written
     }
 
+    /// Whether every event is written; if not, the part is full.
     fn write_events(&mut self, part: &mut Part<'_>) -> bool {
         while let Some(event) = self.tree.history.get(self.events_written) {
             if !part.add(|out| encode_event(event, out)) {

@@ -84,3 +84,70 @@ fn close(open: &mut Vec<NodeView>, wanted: impl Fn(&Path) -> bool) {
         open.last_mut().expect("there was more than one").nodes.push(done);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boundary::{Change, Content, Write};
+    use crate::command::Stamp;
+
+    fn tree(files: &[&str]) -> Tree {
+        let mut tree = Tree::new(3, 10);
+        for file in files {
+            let path = Path::new(file).unwrap();
+            let change = Change::Set(Content::File("1".into()));
+            tree.apply(&Write { path, change }, Stamp::default()).unwrap();
+        }
+        tree
+    }
+
+    /// A listing on one line: `/d[/d/e[] /d/f]`.
+    fn show(view: &NodeView) -> String {
+        let nodes: Vec<String> = view.nodes.iter().map(show).collect();
+        let path = &view.path;
+        if view.dir { format!("{path}[{}]", nodes.join(" ")) } else { path.to_string() }
+    }
+
+    fn list(tree: &Tree, path: &str, recursive: bool) -> String {
+        let path = Path::new(path).unwrap();
+        match tree.read(&Read { path, recursive }) {
+            Ok(view) => show(&view),
+            Err(fault) => format!("{} {} @{}", fault.code.number(), fault.cause, fault.index),
+        }
+    }
+
+    #[test]
+    fn a_listing_is_one_level_deep_unless_recursive() {
+        let tree = tree(&["/b/x/y/z", "/a", "/b!", "/b/a", "/c/d"]);
+        assert_eq!(list(&tree, "/", false), "/[/a /b[] /b! /c[]]");
+        assert_eq!(list(&tree, "/b", false), "/b[/b/a /b/x[]]");
+        assert_eq!(list(&tree, "/b", true), "/b[/b/a /b/x[/b/x/y[/b/x/y/z]]]");
+        assert_eq!(list(&tree, "/", true), "/[/a /b[/b/a /b/x[/b/x/y[/b/x/y/z]]] /b! /c[/c/d]]");
+        assert_eq!(list(&tree, "/a", true), "/a");
+    }
+
+    #[test]
+    fn what_is_hidden_is_found_only_by_its_name() {
+        let tree = tree(&["/p/q/_h/r", "/p/q/s", "/p/_x", "/only/_h", "/_d/e/f", "/_d/_g"]);
+        assert_eq!(list(&tree, "/", true), "/[/only[] /p[/p/q[/p/q/s]]]");
+        assert_eq!(list(&tree, "/p", false), "/p[/p/q[]]");
+        assert_eq!(list(&tree, "/p/q/_h", false), "/p/q/_h[/p/q/_h/r]");
+        assert_eq!(list(&tree, "/_d", true), "/_d[/_d/e[/_d/e/f]]");
+        assert_eq!(list(&tree, "/_d/_g", false), "/_d/_g");
+    }
+
+    #[test]
+    fn the_root_has_no_indexes_and_is_always_there() {
+        let tree = tree(&[]);
+        let view = tree.read(&Read { path: Path::root(), recursive: true }).unwrap();
+        assert_eq!(view, root_view());
+    }
+
+    #[test]
+    fn the_first_component_in_the_way_is_named() {
+        let tree = tree(&["/d/f"]);
+        assert_eq!(list(&tree, "/m/x/y", false), "100 /m @4");
+        assert_eq!(list(&tree, "/d/m", false), "100 /d/m @4");
+        assert_eq!(list(&tree, "/d/f/x/y", false), "104 /d/f @4");
+    }
+}

@@ -124,3 +124,109 @@ impl Growing {
         Ok(tree)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boundary::Content;
+    use crate::command::Stamp;
+    use crate::tree::Action;
+    use crate::tree::record::{encode_event, encode_node};
+
+    const HEAD: Head = Head {
+        store_index: 9,
+        clock: Stamp { cluster_ms: 1, wall_ms: 2 },
+        window: 2,
+        events: 2,
+        nodes: 2,
+        digest: 0,
+    };
+
+    fn node(content: Content, path: &str, created: u64, modified: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode_node(&Path::new(path).unwrap(), &Node { content, created, modified }, &mut out);
+        out
+    }
+
+    fn file(path: &str, created: u64, modified: u64) -> Vec<u8> {
+        node(Content::File("1".into()), path, created, modified)
+    }
+
+    fn event(index: u64) -> Vec<u8> {
+        let path = Path::new("/f").unwrap();
+        let node = Node::new(Content::File("1".into()), index).view(&path);
+        let mut out = Vec::new();
+        encode_event(&Event { action: Action::Set, node, prev: None }, &mut out);
+        out
+    }
+
+    /// Thaws a head and records as a forger would write them: with the digest that
+    /// they make, or that one with the bits of `head.digest` flipped.
+    fn thaw(head: Head, records: &[Vec<u8>]) -> Result<Tree, DecodeError> {
+        let mut bytes = Vec::new();
+        head.encode(&mut bytes);
+        let mut thaw = Thaw::default();
+        thaw.part([bytes, records.concat()].concat().into())?;
+        let digest = thaw.growing.as_ref().expect("there is a head").tree.digest();
+        thaw.growing.as_mut().expect("there is a head").head.digest = head.digest ^ digest;
+        thaw.finish(2)
+    }
+
+    fn refusal(head: Head, records: &[Vec<u8>]) -> &'static str {
+        thaw(head, records).map(|tree| tree.digest()).unwrap_err().0
+    }
+
+    fn good() -> Vec<Vec<u8>> {
+        vec![event(8), event(9), node(Content::Dir, "/d", 8, 8), file("/d/f", 8, 9)]
+    }
+
+    #[test]
+    fn good_records_make_a_tree() {
+        let tree = thaw(HEAD, &good()).unwrap();
+        assert_eq!((tree.store_index(), tree.nodes.len(), tree.history.len()), (9, 2, 2));
+        assert_eq!(
+            refusal(Head { digest: 1, ..HEAD }, &good()),
+            "the digest is not the one that was written"
+        );
+    }
+
+    #[test]
+    fn nodes_that_no_tree_would_hold_are_refused() {
+        let with =
+            |nodes: [Vec<u8>; 2]| refusal(HEAD, &[vec![event(8), event(9)], nodes.into()].concat());
+        assert_eq!(with([file("/b", 8, 8), file("/a", 8, 8)]), "nodes out of order");
+        assert_eq!(with([file("/a", 8, 8), file("/a", 8, 8)]), "nodes out of order");
+        assert_eq!(with([file("/a", 8, 10), file("/b", 8, 8)]), "a node from the future");
+        assert_eq!(with([file("/a", 9, 8), file("/b", 8, 8)]), "a node from the future");
+        let orphan = "a node whose directory is not there";
+        assert_eq!(with([file("/a/b", 8, 8), file("/b", 8, 8)]), orphan);
+        assert_eq!(with([file("/a", 8, 8), file("/a/b", 8, 8)]), orphan);
+        assert_eq!(with([node(Content::Dir, "/a", 8, 8), file("/a/b/c", 8, 8)]), orphan);
+        assert_eq!(with([node(Content::Dir, "/a", 8, 8), file("/b/c", 8, 8)]), orphan);
+    }
+
+    #[test]
+    fn events_that_no_window_would_hold_are_refused() {
+        let nodes = &good()[2..];
+        let with = |events: &[u64]| {
+            let events: Vec<Vec<u8>> = events.iter().map(|index| event(*index)).collect();
+            refusal(HEAD, &[&events, nodes].concat())
+        };
+        assert_eq!(with(&[7, 9]), "events that do not follow each other");
+        assert_eq!(with(&[9, 8]), "events that do not follow each other");
+        assert_eq!(with(&[7, 8, 9]), "more events than the history window holds");
+        assert_eq!(with(&[7, 8]), "the last event is not the one of the store index");
+        assert_eq!(with(&[9]), "fewer or more events or nodes than the head announced");
+        let late = [nodes, &[event(9)]].concat();
+        assert_eq!(refusal(HEAD, &late), "an event behind the nodes");
+    }
+
+    #[test]
+    fn no_parts_make_no_tree() {
+        let mut thaw = Thaw::default();
+        thaw.part(Bytes::new()).unwrap();
+        assert_eq!(thaw.finish(2).unwrap_err().0, "a tree without a head");
+        let body = Thaw::default().part(event(9).into());
+        assert_eq!(body.unwrap_err().0, "a tree that does not begin with its head");
+    }
+}

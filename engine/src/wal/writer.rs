@@ -27,6 +27,8 @@ pub(crate) struct Writer {
     crc: u32,
     gathering: Gathering,
     flying: Option<Flight>,
+    /// Whether what recovery found has been put right.
+    sound: bool,
 }
 
 /// What the next write will hold.
@@ -83,13 +85,15 @@ impl Writer {
             crc: recovered.crc,
             gathering: Gathering::default(),
             flying: None,
+            sound: false,
         }
     }
 
     /// The first flight: what recovery found to be put right. Nothing else is
     /// written before it has landed.
     pub fn put_right(&mut self, ops: Vec<DiskOp>, ids: &mut DiskIds) -> Option<(DiskId, DiskOp)> {
-        assert!(self.flying.is_none() && self.next_batch > 0, "birth comes first");
+        assert!(self.flying.is_none() && !self.sound, "birth comes first, and once");
+        self.sound = ops.is_empty();
         self.launch(ops.into(), Rides::default(), ids, 0)
     }
 
@@ -202,7 +206,14 @@ impl Writer {
         }
         let Rides { held, number } = std::mem::take(&mut flight.rides);
         self.flying = None;
+        self.sound = true;
         (Landed::All { held, number }, id)
+    }
+
+    /// Whether the directory is as recovery wants it: before that, nobody else
+    /// may touch it.
+    pub fn sound(&self) -> bool {
+        self.sound
     }
 
     /// Since which tick a write has been flying.

@@ -103,6 +103,18 @@ pub enum Violation {
 
 impl std::error::Error for Violation {}
 
+impl Violation {
+    /// The promise that is broken.
+    pub fn oracle(&self) -> &'static str {
+        match self {
+            Self::NotApplied { .. } | Self::Replaced { .. } | Self::Forgotten { .. } => "durable",
+            Self::Fork { .. } => "same events",
+            Self::WentBack { .. } => "local reads",
+            _ => "linearizable",
+        }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,0 +1,32 @@
+//! Seeded chaos: the engine under madsim's virtual time, with links, disks and
+//! clocks of our own.
+//!
+//! A [`Scenario`] is a file; a seed draws a [`Plan`] from it; [`run`] carries the
+//! plan out and judges what happened. Same scenario, same seed: same inputs, same
+//! outputs, same disk bytes, and so the same [`Report::digest`].
+
+mod client;
+mod clocks;
+mod lies;
+mod links;
+mod nemesis;
+mod node;
+mod plan;
+mod run;
+mod scenario;
+mod world;
+
+pub use lies::Lie;
+pub use plan::{Action, Plan, Step};
+pub use run::{Failure, Report, run};
+pub use scenario::{Down, Expect, Scenario, ScenarioError};
+
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A source of chance of its own for each subsystem, so that one draw more in one
+/// of them does not reshuffle the others.
+fn stream(seed: u64, subsystem: &str) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(seed ^ xxh3_64(subsystem.as_bytes()))
+}

@@ -1,0 +1,46 @@
+//! What each node believes the time to be.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::{scenario, stream};
+
+/// One node's clocks: how long its ticks are, and what its wall shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    tick_ns: u64,
+    offset_ms: i64,
+}
+
+/// The real wall clock at the beginning of every run, in ms since 1970.
+const BEGINNING_MS: i64 = 1_700_000_000_000;
+
+impl Clock {
+    pub fn draw(weather: &scenario::Clocks, tick_ms: u64, nodes: u64, seed: u64) -> Vec<Self> {
+        let mut rng = stream(seed, "clocks");
+        let offset = i64::try_from(weather.offset_ms).unwrap_or(i64::MAX / 4);
+        (0..nodes)
+            .map(|_| {
+                let drift = 1.0 + weather.drift * rng.random_range(-1.0..=1.0);
+                let tick_ns = (tick_ms as f64 * 1e6 * drift) as u64;
+                Self { tick_ns, offset_ms: rng.random_range(-offset..=offset) }
+            })
+            .collect()
+    }
+
+    /// How long one of this node's ticks really takes.
+    pub fn tick(&self) -> Duration {
+        Duration::from_nanos(self.tick_ns)
+    }
+
+    /// What its wall shows `since` the beginning.
+    pub fn wall_ms(&self, since: Duration) -> u64 {
+        let real = BEGINNING_MS + i64::try_from(since.as_millis()).expect("runs are short");
+        (real + self.offset_ms).max(0).cast_unsigned()
+    }
+
+    pub fn jump(&mut self, ms: i64) {
+        self.offset_ms = self.offset_ms.saturating_add(ms);
+    }
+}

@@ -1,0 +1,83 @@
+//! Neighbours that break their promises, to prove that somebody notices.
+
+use quorate_engine::message::RaftKind;
+use quorate_engine::{Message, Outcome};
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::stream;
+
+/// A promise of a driver that is not kept now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// The power fails, and what was synced is gone too.
+    ForgetfulDisk,
+    /// A sync is completed before anything is durable.
+    EarlySync,
+    /// A write is completed and never happened.
+    DroppedWrite,
+    /// A node starts from what its disk held long ago.
+    OlderImage,
+    /// One request's reply is handed to another.
+    SwappedReplies,
+    /// A message is altered on its way, and its checksum with it.
+    AlteredMessage,
+    /// A read that waits for its confirmation is answered without it.
+    UnconfirmedRead,
+    /// Two nodes are given one vote: a vote that was refused arrives as granted.
+    ForgedVote,
+}
+
+/// A lie being told.
+#[derive(Debug)]
+pub(super) struct Liar {
+    lie: Option<Lie>,
+    rng: Xoshiro256PlusPlus,
+    kept: Option<Outcome>,
+}
+
+impl Liar {
+    pub fn new(lie: Option<Lie>, seed: u64) -> Self {
+        Self { lie, rng: stream(seed, "lies"), kept: None }
+    }
+
+    /// Whether this lie is told now; half of the time, if it is told at all.
+    pub fn tells(&mut self, lie: Lie) -> bool {
+        self.lie == Some(lie) && self.rng.random_bool(0.5)
+    }
+
+    /// Whether this lie is told now, rarely.
+    pub fn rarely_tells(&mut self, lie: Lie) -> bool {
+        self.lie == Some(lie) && self.rng.random_bool(0.02)
+    }
+
+    /// A reply, or the one before it.
+    pub fn reply(&mut self, outcome: Outcome) -> Outcome {
+        if self.lie != Some(Lie::SwappedReplies) || !matches!(outcome, Outcome::Done(_)) {
+            return outcome;
+        }
+        let before = self.kept.replace(outcome.clone());
+        before.filter(|_| self.rng.random_bool(0.05)).unwrap_or(outcome)
+    }
+
+    /// A message as it arrives.
+    pub fn deliver(&mut self, mut message: Message) -> Message {
+        let Message::Raft(raft) = &mut message else { return message };
+        match raft.kind {
+            RaftKind::Append if self.rarely_tells(Lie::AlteredMessage) => {
+                // The last byte of a command belongs to what the client gave.
+                if let Some(entry) = raft.entries.iter_mut().rfind(|entry| !entry.data.is_empty()) {
+                    let mut data = entry.data.to_vec();
+                    let at = data.iter().rposition(u8::is_ascii_digit).unwrap_or(0);
+                    data[at] ^= 1;
+                    entry.data = data.into();
+                }
+            }
+            RaftKind::RequestVoteResponse if raft.reject && self.tells(Lie::ForgedVote) => {
+                raft.reject = false;
+            }
+            _ => {}
+        }
+        message
+    }
+}

@@ -1,0 +1,39 @@
+//! A node's process: a loop around `step`, and a clock that ticks.
+
+use madsim::runtime::{Handle, NodeHandle};
+use madsim::time::Instant;
+use quorate_engine::{Input, NodeId};
+use tokio::sync::mpsc;
+
+use super::world::Shared;
+
+/// A place for the process to run in; it starts at once.
+pub(super) fn create(shared: &Shared, id: NodeId) -> NodeHandle {
+    let shared = shared.clone();
+    let handle = Handle::current();
+    handle.create_node().name(format!("n{id}")).init(move || live(shared.clone(), id)).build()
+}
+
+/// One life.
+async fn live(shared: Shared, id: NodeId) {
+    let (inbox, mut words) = mpsc::unbounded_channel();
+    shared.lock().birth(&shared, id, inbox);
+    let period = shared.lock().node(id).clock.tick();
+    let mut next_tick = Instant::now() + period;
+    loop {
+        let left = next_tick.saturating_duration_since(Instant::now());
+        let word = madsim::time::timeout(left, words.recv()).await;
+        let mut world = shared.lock();
+        match word {
+            Ok(Some(input)) => world.step(&shared, id, input),
+            Ok(None) => return,
+            Err(_) => {
+                // One tick, however long it has been away.
+                next_tick = Instant::now() + period;
+                let since = world.began.elapsed();
+                let wall_ms = world.node(id).clock.wall_ms(since);
+                world.step(&shared, id, Input::Tick { wall_ms });
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One run: storm, calm, verdict.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use madsim::runtime::{Handle, Runtime};
+use madsim::time::Instant;
+use quorate_engine::tree::{Path, Read};
+use quorate_engine::{Change, Content, NodeId, Write};
+
+use super::client::{self, ask};
+use super::lies::Lie;
+use super::nemesis::Nemesis;
+use super::plan::{Action, Plan};
+use super::scenario::{Expect, Scenario};
+use super::world::{Shared, World};
+use super::{node, stream};
+use crate::check::{self, durable};
+use crate::history::{Answer, Op};
+use crate::workload::{Mix, Workload};
+
+/// A client that only the harness uses.
+const JUDGE: u64 = u64::MAX;
+
+/// What one run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Of every input, output and disk byte: equal for equal runs.
+    pub digest: u64,
+    /// Steps of all engines.
+    pub steps: u64,
+    /// Operations of clients.
+    pub operations: usize,
+    /// Writes acknowledged.
+    pub written: usize,
+    /// Operations of which nobody can say.
+    pub lost: usize,
+    /// Steps of the plan.
+    pub faults: usize,
+    /// What went wrong, if anything.
+    pub failure: Option<Failure>,
+    /// Every input and output, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// An oracle's objection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which oracle.
+    pub oracle: &'static str,
+    /// What it says.
+    pub what: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.oracle, self.what)
+    }
+}
+
+/// Runs a scenario from a seed, in a thread of its own, with neighbours that keep
+/// their promises or tell one lie.
+///
+/// # Panics
+/// If the engine panics: the message says where.
+pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Report {
+    let scenario = scenario.clone();
+    let thread = std::thread::Builder::new().name(format!("seed {seed}"));
+    let run = move || {
+        let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+        runtime.block_on(live(scenario, seed, lie, trace))
+    };
+    match thread.spawn(run).expect("a thread").join() {
+        Ok(report) => report,
+        Err(panic) => Report::panicked(panic.as_ref()),
+    }
+}
+
+async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Report {
+    let outside = Handle::current().create_node().name("outside").build();
+    let mut world = World::new(scenario.clone(), seed, lie, outside);
+    world.trace = trace.then(Vec::new);
+    let began = world.began;
+    let shared = Shared::new(world);
+    let nodes: BTreeMap<NodeId, _> =
+        (1..=scenario.nodes).map(|id| (id, node::create(&shared, id))).collect();
+    let nemesis = Nemesis::new(shared.clone(), nodes);
+    let workload = Workload::new(stream(seed, "workload"), Mix::default());
+    let workload = Arc::new(Mutex::new(workload));
+    let clients: Vec<_> = (1..=scenario.clients)
+        .map(|id| madsim::task::spawn(client::live(shared.clone(), id, seed, workload.clone())))
+        .collect();
+    let plan = Plan::draw(&scenario, seed);
+    let faults = plan.steps.len();
+    let dark = darkness(&scenario, &plan);
+    nemesis.rage(plan, began).await;
+    madsim::time::sleep_until(began + Duration::from_secs(scenario.storm_s)).await;
+    nemesis.calm();
+    if dark.is_some() {
+        madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
+        nemesis.revive();
+    }
+    serves_again(&shared, &scenario, seed).await;
+    madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
+    clients.iter().for_each(madsim::task::JoinHandle::abort);
+    agrees(&shared, &scenario).await;
+    judge(&shared, dark);
+    let mut world = shared.lock();
+    world.settle_disks();
+    Report::of(&mut world, faults)
+}
+
+/// From when on nothing may be acknowledged (ms), if so many are down that it is
+/// so, and until when.
+fn darkness(scenario: &Scenario, plan: &Plan) -> Option<[u64; 2]> {
+    scenario.down.filter(|down| down.expect == Expect::AcknowledgesNothing)?;
+    let down = plan.steps.iter().filter(|step| matches!(step.action, Action::Down(_)));
+    let from = down.map(|step| step.at_ms).max()?;
+    Some([from, (scenario.storm_s + scenario.calm_s) * 1000])
+}
+
+/// Liveness: within a bound after the storm, every node that is not down for good
+/// acknowledges a write and a linearizable read.
+async fn serves_again(shared: &Shared, scenario: &Scenario, seed: u64) {
+    /// In election timeouts (one to two of which pass before an election).
+    const BOUND: u64 = 50;
+    let election_ms = scenario.engine.tick_ms * 10;
+    let bound = Duration::from_millis(BOUND * election_ms);
+    let began = Instant::now();
+    let rng = &mut stream(seed, "judge");
+    let path = Path::new("/judge").expect("clean");
+    for id in 1..=scenario.nodes {
+        if shared.lock().node(id).down {
+            continue;
+        }
+        let value = format!("calm at n{id}").into();
+        let write = Write { path: path.clone(), change: Change::Set(Content::File(value)) };
+        let read = Read { path: path.clone(), recursive: false };
+        for op in [Op::Write(write), Op::Read { read, local: false }] {
+            loop {
+                let answer = ask(shared, JUDGE, id, op.clone(), rng).await;
+                if matches!(answer, Answer::Written { .. } | Answer::Read { .. }) {
+                    break;
+                }
+                if began.elapsed() > bound || shared.lock().failure.is_some() {
+                    let what = format!("n{id} does not answer {op} {bound:?} after the storm");
+                    return shared.lock().fail("serves again", what);
+                }
+                madsim::time::sleep(Duration::from_millis(election_ms / 10)).await;
+            }
+        }
+    }
+}
+
+/// Convergence: left alone, all nodes come to the same state.
+async fn agrees(shared: &Shared, scenario: &Scenario) {
+    let patience = Duration::from_millis(scenario.engine.tick_ms * 100);
+    let began = Instant::now();
+    loop {
+        let (mut states, mut views) = (Vec::new(), String::new());
+        for node in &shared.lock().nodes {
+            if let Some(alive) = &node.alive {
+                states.push((alive.view.applied, alive.view.digest));
+                views += &format!(" n{} {:?}", node.id, alive.view.position());
+            }
+        }
+        states.dedup();
+        if states.len() <= 1 {
+            return;
+        }
+        if began.elapsed() > patience {
+            return shared.lock().fail("equal states", format!("after {patience:?}:{views}"));
+        }
+        madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
+    }
+}
+
+/// What can only be judged from all that clients saw.
+fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
+    let mut world = shared.lock();
+    if world.failure.is_some() {
+        return;
+    }
+    if let Err(violation) = check::check(&world.history, &world.hint) {
+        let oracle = violation.oracle();
+        return world.fail(oracle, violation.to_string());
+    }
+    if let Some(last) = final_state(&world)
+        && let Err(violation) = durable::check_final(&world.history, &world.hint, &last)
+    {
+        return world.fail("durable", violation.to_string());
+    }
+    if let Some([from, to]) = dark {
+        let range = from * 1_000_000..to * 1_000_000;
+        let lit = world.history.operations().iter().find(|operation| {
+            let acknowledged = operation.answer.store_index().is_some() && !operation.is_local();
+            let returned = operation.returned_at.is_some_and(|at| at < range.end);
+            acknowledged && returned && range.contains(&operation.called_at)
+        });
+        if let Some(what) = lit.map(ToString::to_string) {
+            world.fail("(n-1)/2", format!("acknowledged without a majority: {what}"));
+        }
+    }
+}
+
+fn final_state(world: &World) -> Option<durable::Final> {
+    let alive = world.nodes.iter().filter_map(|node| node.alive.as_ref());
+    let view = &alive.max_by_key(|alive| alive.view.applied)?.view;
+    let read = Read { path: Path::root(), recursive: true };
+    let root = view.read(&read).ok()?.0;
+    Some(durable::Final { store_index: view.tree.store_index(), root })
+}
+
+impl Report {
+    fn of(world: &mut World, faults: usize) -> Self {
+        let operations = world.history.operations();
+        let written = operations.iter().filter(|operation| operation.event().is_some()).count();
+        let lost = operations.iter().filter(|operation| operation.is_unknown_write()).count();
+        Self {
+            digest: world.digest.digest(),
+            steps: world.steps,
+            operations: operations.len(),
+            written,
+            lost,
+            faults,
+            failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
+            trace: world.trace.take().unwrap_or_default(),
+        }
+    }
+
+    fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let what = text.unwrap_or_else(|| "the engine panics".into());
+        Self {
+            digest: 0,
+            steps: 0,
+            operations: 0,
+            written: 0,
+            lost: 0,
+            faults: 0,
+            failure: Some(Failure { oracle: "no panic", what }),
+            trace: Vec::new(),
+        }
+    }
+}

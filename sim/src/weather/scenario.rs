@@ -1,0 +1,225 @@
+//! A weather file: one claim, and the weather in which it must hold.
+
+use std::fmt;
+
+use quorate_engine::{Config, Member};
+use serde::Deserialize;
+
+/// What a weather file says. Every field it does not name is calm.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What must be true, in one sentence.
+    pub claim: String,
+    /// Members of the cluster.
+    pub nodes: u64,
+    /// Clients, each with one operation under way.
+    pub clients: u64,
+    /// How long a client thinks between two operations, at most, in ms.
+    pub think_ms: u64,
+    /// Seconds of faults.
+    pub storm_s: u64,
+    /// Seconds without, in which the cluster must come round.
+    pub calm_s: u64,
+    /// For each seed, leave out some of the faults and scale the others.
+    #[serde(default)]
+    pub swarm: bool,
+    /// What links do.
+    #[serde(default)]
+    pub links: Links,
+    /// What clocks do.
+    #[serde(default)]
+    pub clocks: Clocks,
+    /// How long disks take.
+    #[serde(default)]
+    pub disks: Disks,
+    /// What befalls nodes and links, and how often.
+    #[serde(default)]
+    pub faults: Faults,
+    /// Nodes that go down for good in the middle of the storm.
+    pub down: Option<Down>,
+    /// Bounds of the engine, drawn small so that rare paths are common.
+    #[serde(default)]
+    pub engine: Tweaks,
+}
+
+/// What a link does to messages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Links {
+    /// The share of messages that is lost.
+    pub loss: f64,
+    /// The share that arrives twice.
+    pub duplicate: f64,
+    /// How long one takes, in ms; messages overtake each other.
+    pub delay_ms: [u64; 2],
+    /// The share that takes twenty times as long.
+    pub tail: f64,
+}
+
+/// What clocks do, drawn per node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clocks {
+    /// The wall clock is wrong by up to so many ms, either way.
+    pub offset_ms: u64,
+    /// Ticks are too fast or too slow by up to this share.
+    pub drift: f64,
+}
+
+/// How long a disk takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disks {
+    /// For one operation, in ms.
+    pub delay_ms: [u64; 2],
+}
+
+/// Faults; each comes on average once in `every_s` seconds, somewhere.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// The cluster falls into two parts.
+    pub partition: Option<Fault>,
+    /// Nothing gets from one node to another, while the way back is open.
+    pub one_way: Option<Fault>,
+    /// One node hears and reaches nobody.
+    pub isolate: Option<Fault>,
+    /// A node loses its power, and with it what was not synced.
+    pub crash: Option<Fault>,
+    /// A process is killed; what it had written stays in the page cache.
+    pub kill: Option<Fault>,
+    /// A node does nothing for a while.
+    pub pause: Option<Fault>,
+    /// A disk answers nothing for a while.
+    pub stall: Option<Fault>,
+    /// A wall clock jumps by up to `lasts_ms`, either way, for good.
+    pub clock_jump: Option<Fault>,
+}
+
+/// How often, and how long.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Seconds between two of them, on average.
+    pub every_s: f64,
+    /// How long one lasts, in ms.
+    pub lasts_ms: [u64; 2],
+}
+
+/// Nodes that stay down.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Down {
+    /// How many.
+    pub nodes: u64,
+    /// What the others must do.
+    pub expect: Expect,
+}
+
+/// What is expected of the nodes that are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// They serve.
+    Serves,
+    /// They acknowledge nothing until one comes back, and have lost nothing then.
+    AcknowledgesNothing,
+}
+
+/// Bounds of the engine that differ from the defaults of these scenarios.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tweaks {
+    /// Ms of one tick.
+    pub tick_ms: u64,
+    /// Entries between two snapshots, drawn from this range.
+    pub snapshot_entries: [u64; 2],
+    /// Entries kept behind one, drawn from this range.
+    pub catch_up_entries: [u64; 2],
+    /// Bytes of a log segment, drawn from this range.
+    pub segment_bytes: [u64; 2],
+    /// Bytes of a snapshot's chunk, drawn from this range.
+    pub chunk_bytes: [u64; 2],
+    /// Events in the history window, drawn from this range.
+    pub history_events: [u64; 2],
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { loss: 0.0, duplicate: 0.0, delay_ms: [1, 4], tail: 0.0 }
+    }
+}
+
+impl Default for Disks {
+    fn default() -> Self {
+        Self { delay_ms: [1, 4] }
+    }
+}
+
+impl Default for Tweaks {
+    fn default() -> Self {
+        Self {
+            tick_ms: 50,
+            snapshot_entries: [5, 80],
+            catch_up_entries: [1, 20],
+            segment_bytes: [256, 4096],
+            chunk_bytes: [64, 2048],
+            history_events: [64, 128],
+        }
+    }
+}
+
+/// A mistake in a weather file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScenarioError(String);
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+impl Scenario {
+    /// Reads a weather file.
+    ///
+    /// # Errors
+    /// If it says something unknown, or nothing where something must be said;
+    /// with line and field.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self =
+            toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
+        if scenario.nodes == 0 || scenario.clients == 0 {
+            return Err(ScenarioError("a scenario needs nodes and clients".into()));
+        }
+        if scenario.down.is_some_and(|down| down.nodes > scenario.nodes) {
+            return Err(ScenarioError("more nodes go down than there are".into()));
+        }
+        Ok(scenario)
+    }
+
+    /// The configuration of node `id`, but for its life's own number. All nodes
+    /// of one seed are configured alike.
+    pub fn config(&self, seed: u64, id: u64) -> Config {
+        use rand::RngExt;
+        let rng = &mut super::stream(seed, "config");
+        let mut draw = |[low, high]: [u64; 2]| rng.random_range(low..=high);
+        let members = (1..=self.nodes).map(|id| Member {
+            id,
+            peer_urls: vec![format!("http://n{id}:2380")],
+            attributes: Default::default(),
+        });
+        let tweaks = &self.engine;
+        let mut config = Config::new(id, 0xC1, members.collect());
+        config.seed = seed;
+        config.tick_ms = tweaks.tick_ms;
+        config.snapshot_entries = draw(tweaks.snapshot_entries);
+        config.catch_up_entries = draw(tweaks.catch_up_entries);
+        config.segment_bytes = draw(tweaks.segment_bytes);
+        config.chunk_bytes = usize::try_from(draw(tweaks.chunk_bytes)).expect("small");
+        config.history_events = usize::try_from(draw(tweaks.history_events)).expect("small");
+        config
+    }
+}

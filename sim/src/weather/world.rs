@@ -1,0 +1,443 @@
+//! Everything there is in one run, and one step of one node.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use madsim::runtime::NodeHandle;
+use madsim::time::Instant;
+use quorate_engine::tree::Read;
+use quorate_engine::{
+    DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Request, RequestId, View,
+};
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use tokio::sync::{mpsc, oneshot};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::clocks::Clock;
+use super::lies::{Liar, Lie};
+use super::links::Links;
+use super::scenario::Scenario;
+use super::stream;
+use crate::check::Hint;
+use crate::disk::{Chance, Disk, Keep, Mercy};
+use crate::history::{Answer, History, Server};
+use crate::properties::{Observation, Properties};
+
+/// The world, shared by the tasks of one run. All of them run in one thread.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub fn new(world: World) -> Self {
+        Self(Arc::new(Mutex::new(world)))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().expect("one thread")
+    }
+}
+
+/// One run.
+pub(super) struct World {
+    pub scenario: Scenario,
+    pub seed: u64,
+    pub began: Instant,
+    pub nodes: Vec<Node>,
+    pub links: Links,
+    pub history: History,
+    pub hint: Hint,
+    pub properties: Properties,
+    pub liar: Liar,
+    /// The first thing that went wrong.
+    pub failure: Option<(&'static str, String)>,
+    /// Of every input, output and disk byte.
+    pub digest: Xxh3,
+    pub steps: u64,
+    pub trace: Option<Vec<String>>,
+    pub calm: bool,
+    disk_rng: Xoshiro256PlusPlus,
+    boots: u64,
+    /// What outlives the nodes: messages and disk operations under way.
+    outside: NodeHandle,
+}
+
+/// One member, alive or not.
+pub(super) struct Node {
+    pub id: NodeId,
+    pub disk: Disk,
+    pub clock: Clock,
+    /// How often it has been started before.
+    pub life: u64,
+    pub alive: Option<Alive>,
+    /// Down for good.
+    pub down: bool,
+    pub stalled_until: Instant,
+    /// What its disk held at the beginning of an earlier life.
+    pub older: Option<Image>,
+    /// Store index of the last event it has shown.
+    shown: u64,
+    /// Requests asked of it in all its lives: none of them shares its name.
+    asked: RequestId,
+}
+
+/// What lives only as long as the process.
+pub(super) struct Alive {
+    engine: Engine,
+    pub inbox: mpsc::UnboundedSender<Input>,
+    pub view: View,
+    waiting: BTreeMap<RequestId, (Option<Read>, oneshot::Sender<Answer>)>,
+    queued: usize,
+}
+
+/// Messages that wait for a node at most; what comes beyond is dropped.
+const INBOX: usize = 4_096;
+
+impl World {
+    pub fn new(scenario: Scenario, seed: u64, lie: Option<Lie>, outside: NodeHandle) -> Self {
+        let config = scenario.config(seed, 1);
+        let began = Instant::now();
+        let clocks = Clock::draw(&scenario.clocks, config.tick_ms, scenario.nodes, seed);
+        let nodes = (1..=scenario.nodes).zip(clocks).map(|(id, clock)| Node {
+            id,
+            disk: Disk::default(),
+            clock,
+            life: 0,
+            alive: None,
+            down: false,
+            stalled_until: began,
+            older: None,
+            shown: 0,
+            asked: 0,
+        });
+        Self {
+            began,
+            nodes: nodes.collect(),
+            links: Links::new(scenario.links.clone(), seed),
+            history: History::new(),
+            hint: Hint::new(config.genesis_index()),
+            properties: Properties::new(&config),
+            liar: Liar::new(lie, seed),
+            failure: None,
+            digest: Xxh3::new(),
+            steps: 0,
+            trace: None,
+            calm: false,
+            disk_rng: stream(seed, "disks"),
+            boots: 0,
+            outside,
+            scenario,
+            seed,
+        }
+    }
+
+    pub fn node(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[usize::try_from(id - 1).expect("small")]
+    }
+
+    /// Virtual time since the beginning, in ns.
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).expect("runs are short")
+    }
+
+    pub fn fail(&mut self, oracle: &'static str, what: String) {
+        self.failure.get_or_insert((oracle, what));
+    }
+
+    /// A process starts on what the disk holds.
+    pub fn birth(&mut self, shared: &Shared, id: NodeId, inbox: mpsc::UnboundedSender<Input>) {
+        let mut config = self.scenario.config(self.seed, id);
+        self.boots += 1;
+        config.boot = self.seed.rotate_left(20) ^ self.boots;
+        let tells = self.liar.tells(Lie::OlderImage);
+        let node = self.node(id);
+        if let Some(older) = node.older.clone().filter(|_| tells) {
+            node.disk.restore(older);
+        }
+        node.older.get_or_insert_with(|| node.disk.image());
+        if node.life % 2 == 1 {
+            node.older = Some(node.disk.image());
+        }
+        match Engine::recover(config, node.disk.image()) {
+            Ok((engine, outputs)) => {
+                let view = engine.view();
+                let waiting = BTreeMap::new();
+                node.alive = Some(Alive { engine, inbox, view: view.clone(), waiting, queued: 0 });
+                self.observe(id, Observation::Born(&view));
+                self.after(shared, id, outputs);
+            }
+            Err(error) => self.fail("restart", format!("n{id} does not start again: {error}")),
+        }
+    }
+
+    /// The process ends: whoever waits for it will never hear.
+    pub fn death(&mut self, id: NodeId, power: bool) {
+        let mut rng = self.disk_rng.clone();
+        let forgets = power && self.liar.tells(Lie::ForgetfulDisk);
+        let node = self.node(id);
+        if node.alive.take().is_none() {
+            return;
+        }
+        if forgets && let Some(older) = node.older.clone() {
+            node.disk.restore(older);
+        }
+        let mercy: &mut dyn Mercy = &mut Chance(&mut rng);
+        if power {
+            node.disk.crash(mercy)
+        } else {
+            node.disk.kill(mercy)
+        }
+        node.life += 1;
+        self.disk_rng = rng;
+        self.observe(id, Observation::Died);
+        self.note(format!("n{id} dies"));
+    }
+
+    /// One step of one node, and everything that follows from it.
+    pub fn step(&mut self, shared: &Shared, id: NodeId, input: Input) {
+        if self.node(id).alive.is_none() || self.failure.is_some() {
+            return;
+        }
+        self.steps += 1;
+        if let Some(alive) = &mut self.node(id).alive {
+            alive.queued = alive.queued.saturating_sub(1);
+        }
+        self.hash_input(id, &input);
+        self.observe(id, Observation::In(&input));
+        let mut outputs = Vec::new();
+        let alive = self.node(id).alive.as_mut().expect("just seen");
+        alive.engine.step(input, &mut outputs);
+        self.after(shared, id, outputs);
+    }
+
+    fn after(&mut self, shared: &Shared, id: NodeId, outputs: Vec<Output>) {
+        for output in &outputs {
+            self.hash_output(id, output);
+            self.observe(id, Observation::Out(output));
+        }
+        let Some(alive) = &mut self.node(id).alive else { return };
+        let view = alive.engine.view();
+        alive.view = view.clone();
+        self.observe(id, Observation::View(&view));
+        self.learn(id, &view);
+        for output in outputs {
+            match output {
+                Output::Peer { to, message } => self.send(shared, id, to, message),
+                Output::Reply { id: request, outcome } => self.reply(id, request, outcome),
+                Output::Disk { id: op_id, op } => {
+                    self.node(id).disk.start(op_id, op);
+                    self.complete_later(shared, id, op_id);
+                }
+                Output::Halt(halt) => {
+                    self.fail("halt", format!("n{id} halts: {halt}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, shared: &Shared, from: NodeId, to: NodeId, message: Message) {
+        for delay in self.links.send(from, to) {
+            let (shared, message) = (shared.clone(), message.clone());
+            self.outside.spawn(async move {
+                madsim::time::sleep(delay).await;
+                let mut world = shared.lock();
+                if !world.links.is_open(from, to) {
+                    return;
+                }
+                // Every message travels as bytes.
+                let message = Message::decode(message.encode()).expect("what we wrote");
+                let message = world.liar.deliver(message);
+                world.tell(to, Input::Peer { from, message });
+            });
+        }
+    }
+
+    /// Puts a word into a node's inbox; peers' words may be dropped.
+    pub fn tell(&mut self, id: NodeId, input: Input) {
+        let Some(alive) = &mut self.node(id).alive else { return };
+        if matches!(input, Input::Peer { .. }) && alive.queued >= INBOX {
+            return;
+        }
+        alive.queued += 1;
+        let _ = alive.inbox.send(input);
+    }
+
+    fn complete_later(&mut self, shared: &Shared, id: NodeId, op: u64) {
+        let [low, high] = self.scenario.disks.delay_ms;
+        let delay = Duration::from_millis(self.disk_rng.random_range(low..=high));
+        let early = self.liar.tells(Lie::EarlySync);
+        let (shared, life) = (shared.clone(), self.node(id).life);
+        self.outside.spawn(async move {
+            madsim::time::sleep(delay).await;
+            loop {
+                let again = shared.lock().try_complete(id, life, op, early);
+                let Some(again) = again else { return };
+                madsim::time::sleep_until(again).await;
+            }
+        });
+    }
+
+    /// Completes a disk operation, unless its process is gone; or says when to try
+    /// again.
+    fn try_complete(&mut self, id: NodeId, life: u64, op: u64, early: bool) -> Option<Instant> {
+        let node = self.node(id);
+        if node.life != life || node.alive.is_none() {
+            return None;
+        }
+        let until = node.stalled_until;
+        if until <= Instant::now() && node.disk.may_finish(op) {
+            self.complete(id, op, early);
+            return None;
+        }
+        Some(until.max(Instant::now() + Duration::from_millis(1)))
+    }
+
+    fn complete(&mut self, id: NodeId, op: u64, early: bool) {
+        let drops = self.liar.rarely_tells(Lie::DroppedWrite);
+        let disk = &mut self.node(id).disk;
+        disk.pretend(early);
+        let is_write =
+            disk.pending().any(|(pending, it)| pending == op && matches!(it, DiskOp::Write { .. }));
+        let result = if drops && is_write {
+            disk.skip(op);
+            Ok(())
+        } else {
+            disk.finish(op)
+        };
+        disk.pretend(false);
+        self.tell(id, Input::Disk { id: op, result });
+    }
+
+    /// A client's request reaches a node.
+    pub fn ask(
+        &mut self,
+        id: NodeId,
+        request: Request,
+        read: Option<Read>,
+    ) -> Option<(Server, oneshot::Receiver<Answer>, RequestId)> {
+        let unconfirmed = read.is_some() && self.liar.tells(Lie::UnconfirmedRead);
+        let node = self.node(id);
+        let server = Server { node: id, life: node.life };
+        let alive = node.alive.as_mut()?;
+        let (answer, answered) = oneshot::channel();
+        node.asked += 1;
+        let request_id = node.asked;
+        if unconfirmed {
+            let _ = answer.send(read_from(&alive.view, &read.expect("it is a read")));
+            return Some((server, answered, request_id));
+        }
+        alive.waiting.insert(request_id, (read, answer));
+        self.tell(id, Input::Client { id: request_id, request });
+        Some((server, answered, request_id))
+    }
+
+    /// What a node answers from what it happens to have; nothing before it has
+    /// learned a commit index.
+    pub fn local_read(&mut self, id: NodeId, read: &Read) -> Option<(Server, Answer)> {
+        let node = self.node(id);
+        let server = Server { node: id, life: node.life };
+        let view = &node.alive.as_ref()?.view;
+        let answer = if view.ready { read_from(view, read) } else { Answer::Refused };
+        Some((server, answer))
+    }
+
+    fn reply(&mut self, id: NodeId, request: RequestId, outcome: Outcome) {
+        let outcome = self.liar.reply(outcome);
+        let Some(alive) = &mut self.node(id).alive else { return };
+        let Some((read, answer)) = alive.waiting.remove(&request) else { return };
+        let said = match (&outcome, read) {
+            (Outcome::Done(Done::Readable { .. }), Some(read)) => {
+                Some(read_from(&alive.view, &read))
+            }
+            (Outcome::Done(Done::Readable { .. }), None) => None,
+            _ => Answer::from_outcome(outcome),
+        };
+        if let Some(said) = said {
+            let _ = answer.send(said);
+        }
+    }
+
+    /// The events that a node shows for the first time: a hint for the checker.
+    fn learn(&mut self, id: NodeId, view: &View) {
+        let shown = std::mem::replace(&mut self.node(id).shown, view.tree.store_index());
+        let fresh: Vec<_> =
+            view.tree.history().rev().take_while(|event| event.index() > shown).cloned().collect();
+        for event in fresh.iter().rev() {
+            if let Err(violation) = self.hint.learn(event) {
+                self.fail("same events", violation.to_string());
+            }
+        }
+    }
+
+    fn observe(&mut self, id: NodeId, what: Observation<'_>) {
+        if self.failure.is_none()
+            && let Err(violation) = self.properties.observe(id, what)
+        {
+            self.fail(violation.property, violation.to_string());
+        }
+    }
+
+    fn hash_input(&mut self, id: NodeId, input: &Input) {
+        self.digest.update(&[1, id as u8]);
+        if let Input::Peer { from, message } = input {
+            self.digest.update(&from.to_le_bytes());
+            self.digest.update(&message.encode());
+        } else {
+            self.digest.update(input.to_string().as_bytes());
+        }
+        if self.trace.is_some() {
+            self.note(format!("n{id} < {input}"));
+        }
+    }
+
+    fn hash_output(&mut self, id: NodeId, output: &Output) {
+        self.digest.update(&[2, id as u8]);
+        match output {
+            Output::Peer { to, message } => {
+                self.digest.update(&to.to_le_bytes());
+                self.digest.update(&message.encode());
+            }
+            Output::Disk { op: DiskOp::Write { bytes, .. }, .. } => {
+                self.digest.update(output.to_string().as_bytes());
+                self.digest.update(bytes);
+            }
+            _ => self.digest.update(output.to_string().as_bytes()),
+        }
+        if self.trace.is_some() {
+            self.note(format!("n{id} > {output}"));
+        }
+    }
+
+    /// A line for the trace, if there is one.
+    pub fn note(&mut self, line: String) {
+        let ms = self.now() / 1_000_000;
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{ms:>6} {line}"));
+        }
+    }
+
+    /// The end of every crash: nothing is lost any more, for the final look.
+    pub fn settle_disks(&mut self) {
+        for node in &mut self.nodes {
+            if node.alive.is_none() {
+                node.disk.kill(&mut Keep);
+            }
+            self.digest.update(&node.disk.digest().to_le_bytes());
+        }
+    }
+
+    /// Requests of clients, of one node.
+    pub fn forget(&mut self, id: NodeId, request: RequestId) {
+        if let Some(alive) = &mut self.node(id).alive {
+            alive.waiting.remove(&request);
+            self.tell(id, Input::Forget { id: request });
+        }
+    }
+}
+
+fn read_from(view: &View, read: &Read) -> Answer {
+    let at = view.position();
+    Answer::Read { found: view.read(read).map(|(node, _)| node), at }
+}
