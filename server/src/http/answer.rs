@@ -1,0 +1,304 @@
+//! Answers on the wire: statuses, headers and bodies as etcd has them.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
+    CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
+use quorate_engine::tree::{Action, Event, Fault, FaultCode, NodeView};
+use quorate_engine::{Bound, Lost, Position, Refused};
+use serde::Serialize;
+
+use super::form::FormError;
+use super::json;
+
+/// Every body is whole.
+pub type Answer = Response<Full<Bytes>>;
+
+const CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
+const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
+const RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
+const RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
+const OUTCOME: HeaderName = HeaderName::from_static("x-quorate-outcome");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Answers about keys: they all carry the cluster's id.
+#[derive(Clone, Debug)]
+pub struct KeyAnswers {
+    cluster: HeaderValue,
+}
+
+#[derive(Serialize)]
+struct EventBody<'a> {
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<NodeBody<'a>>,
+    #[serde(rename = "prevNode", skip_serializing_if = "Option::is_none")]
+    prev: Option<NodeBody<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    dir: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<NodeBody<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    modified_index: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    created_index: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    error_code: u16,
+    message: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    cause: &'a str,
+    index: u64,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl<'a> From<&'a NodeView> for NodeBody<'a> {
+    fn from(node: &'a NodeView) -> Self {
+        Self {
+            key: (!node.path.is_root()).then(|| node.path.as_str()),
+            value: node.value.as_deref(),
+            dir: node.dir,
+            nodes: node.nodes.iter().map(Self::from).collect(),
+            modified_index: node.modified_index,
+            created_index: node.created_index,
+        }
+    }
+}
+
+impl KeyAnswers {
+    /// Answers of this cluster.
+    ///
+    /// # Panics
+    /// Never: hexadecimal digits are a header's value.
+    pub fn new(cluster: u64) -> Self {
+        Self { cluster: format!("{cluster:x}").try_into().expect("hexadecimal digits") }
+    }
+
+    /// A write was done.
+    pub fn written(&self, event: &Event, at: Position, brief: bool) -> Answer {
+        let created =
+            event.action == Action::Create || event.action == Action::Set && event.prev.is_none();
+        let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+        let body = EventBody {
+            action: event.action.as_str(),
+            node: (!brief).then(|| NodeBody::from(&event.node)),
+            prev: event.prev.as_ref().filter(|_| !brief).map(NodeBody::from),
+        };
+        self.success(status, &body, at)
+    }
+
+    /// A read was done.
+    pub fn read(&self, node: &NodeView, at: Position) -> Answer {
+        let body = EventBody { action: "get", node: Some(node.into()), prev: None };
+        self.success(StatusCode::OK, &body, at)
+    }
+
+    /// The tree refused.
+    pub fn fault(&self, fault: &Fault) -> Answer {
+        let status = match fault.code {
+            FaultCode::KeyNotFound => StatusCode::NOT_FOUND,
+            FaultCode::NotFile | FaultCode::DirectoryNotEmpty => StatusCode::FORBIDDEN,
+            FaultCode::CompareFailed | FaultCode::NodeExists => StatusCode::PRECONDITION_FAILED,
+            FaultCode::NotDirectory | FaultCode::RootReadOnly => StatusCode::BAD_REQUEST,
+        };
+        self.error(status, fault.code.number(), fault.code.message(), &fault.cause, fault.index)
+    }
+
+    /// The parameters are wrong.
+    pub fn form_error(&self, error: &FormError) -> Answer {
+        let message = match error.code {
+            201 => "PrevValue is Required in POST form",
+            202 => "The given TTL in POST form is not a number",
+            203 => "The given index in POST form is not a number",
+            210 => "Invalid POST form",
+            211 => "Value provided on refresh",
+            212 => "A TTL must be provided on refresh",
+            _ => "Invalid field",
+        };
+        self.error(StatusCode::BAD_REQUEST, error.code, message, &error.cause, 0)
+    }
+
+    /// What etcd has and this server has not yet.
+    pub fn not_yet(&self, what: &str) -> Answer {
+        let cause = format!("not supported yet: {what}");
+        self.error(StatusCode::NOT_IMPLEMENTED, 209, "Invalid field", &cause, 0)
+    }
+
+    /// It certainly did not happen.
+    pub fn refused(&self, refused: &Refused) -> Answer {
+        match refused {
+            Refused::Tree { fault, .. } => self.fault(fault),
+            Refused::Bound(bound) => self.bound(*bound),
+            Refused::NoLeader | Refused::LeaderChanged | Refused::Deadline | Refused::Stopping => {
+                self.unavailable(301, "During Leader Election", &refused.to_string())
+            }
+        }
+    }
+
+    /// Nobody can say whether it happened.
+    pub fn lost(&self, lost: Lost) -> Answer {
+        tracing::debug!("a write was lost: {lost}");
+        let mut answer = self.error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            300,
+            "Raft Internal Error",
+            "etcdserver: request timed out",
+            0,
+        );
+        answer.headers_mut().insert(OUTCOME, HeaderValue::from_static("unknown"));
+        answer
+    }
+
+    /// A bound that the request itself exceeds is the client's fault; one that
+    /// all requests together exceed is a matter of time.
+    fn bound(&self, bound: Bound) -> Answer {
+        let cause = format!("over the bound {bound}");
+        match bound {
+            Bound::KeyBytes | Bound::ValueBytes | Bound::Depth | Bound::AttributeBytes => {
+                self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0)
+            }
+            Bound::PendingWrites
+            | Bound::PendingBytes
+            | Bound::PendingReads
+            | Bound::UncommittedBytes
+            | Bound::LogBytes => self.unavailable(300, "Raft Internal Error", &cause),
+        }
+    }
+
+    fn unavailable(&self, code: u16, message: &'static str, cause: &str) -> Answer {
+        let mut answer = self.error(StatusCode::SERVICE_UNAVAILABLE, code, message, cause, 0);
+        let headers = answer.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        headers.insert(OUTCOME, HeaderValue::from_static("refused"));
+        answer
+    }
+
+    fn success(&self, status: StatusCode, body: &EventBody<'_>, at: Position) -> Answer {
+        let mut answer = self.answer(status, json::to_vec(body), at.store_index);
+        let headers = answer.headers_mut();
+        headers.insert(RAFT_INDEX, at.raft_index.into());
+        headers.insert(RAFT_TERM, at.raft_term.into());
+        answer
+    }
+
+    fn error(
+        &self,
+        status: StatusCode,
+        error_code: u16,
+        message: &'static str,
+        cause: &str,
+        index: u64,
+    ) -> Answer {
+        let body = ErrorBody { error_code, message, cause, index };
+        self.answer(status, json::to_vec(&body), index)
+    }
+
+    fn answer(&self, status: StatusCode, mut body: Vec<u8>, index: u64) -> Answer {
+        body.push(b'\n');
+        let mut answer = plain(status, JSON, body);
+        let headers = answer.headers_mut();
+        headers.insert(CLUSTER_ID, self.cluster.clone());
+        headers.insert(ETCD_INDEX, index.into());
+        answer
+    }
+
+    /// A JSON answer of the cluster's that is not about a key.
+    pub fn of_cluster(&self, body: &impl Serialize) -> Answer {
+        let mut bytes = json::to_vec(body);
+        bytes.push(b'\n');
+        let mut answer = plain(StatusCode::OK, JSON, bytes);
+        answer.headers_mut().insert(CLUSTER_ID, self.cluster.clone());
+        answer
+    }
+}
+
+/// A JSON answer about neither.
+pub fn json(body: &impl Serialize) -> Answer {
+    plain(StatusCode::OK, JSON, json::to_vec(body))
+}
+
+/// A text.
+pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    plain(status, PLAIN, body)
+}
+
+/// `{"message":…}`: how everything but keys refuses.
+pub fn message(status: StatusCode, message: &str) -> Answer {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        message: &'a str,
+    }
+    plain(status, JSON, json::to_vec(&Message { message }))
+}
+
+/// An endpoint that etcd has and this server has not yet.
+pub fn not_yet(what: &str) -> Answer {
+    message(StatusCode::NOT_IMPLEMENTED, &format!("not supported yet: {what}"))
+}
+
+/// 404
+pub fn not_found() -> Answer {
+    let mut answer = text(StatusCode::NOT_FOUND, "404 page not found\n");
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// 405
+pub fn method_not_allowed(allow: &'static str) -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+    let headers = answer.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(allow));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// Nothing, with a 200.
+pub fn empty() -> Answer {
+    Response::new(Full::default())
+}
+
+/// What every answer of the client port carries.
+pub fn allow_all_origins(mut answer: Answer) -> Answer {
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("POST, GET, OPTIONS, PUT, DELETE"),
+    );
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("accept, content-type, authorization"),
+    );
+    answer
+}
+
+fn plain(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}

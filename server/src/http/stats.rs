@@ -1,0 +1,204 @@
+//! `/v2/stats`, `/version` and `/health`: how this member is doing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use hyper::{Method, StatusCode};
+use quorate_engine::{Outcome, Request, Role};
+use serde::Serialize;
+
+use super::Server;
+use super::answer::{self, Answer};
+use crate::statistics::{Follower, Latency};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SelfBody<'a> {
+    name: &'a str,
+    id: String,
+    state: &'static str,
+    start_time: String,
+    leader_info: LeaderInfo,
+    recv_append_request_cnt: u64,
+    send_append_request_cnt: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LeaderInfo {
+    leader: String,
+    uptime: String,
+    start_time: String,
+}
+
+#[derive(Serialize)]
+struct LeaderBody {
+    leader: String,
+    followers: BTreeMap<String, FollowerBody>,
+}
+
+#[derive(Serialize)]
+struct FollowerBody {
+    latency: LatencyBody,
+    counts: CountsBody,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LatencyBody {
+    current: f64,
+    average: f64,
+    standard_deviation: f64,
+    minimum: f64,
+    maximum: f64,
+}
+
+#[derive(Serialize)]
+struct CountsBody {
+    fail: u64,
+    success: u64,
+}
+
+/// Answers a request on `/v2/stats/` and below; `rest` is what follows it.
+pub async fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
+    match rest {
+        "self" | "leader" | "store" if *method != Method::GET => answer::method_not_allowed("GET"),
+        "self" => own(server).await,
+        "leader" => followers(server).await,
+        "store" => answer::not_yet("/v2/stats/store"),
+        _ => answer::not_found(),
+    }
+}
+
+/// `/version`: etcd's clients look for the API they may use.
+pub fn version(method: &Method) -> Answer {
+    #[derive(Serialize)]
+    struct Version {
+        etcdserver: &'static str,
+        etcdcluster: &'static str,
+        quorate: &'static str,
+    }
+    if *method != Method::GET {
+        return answer::method_not_allowed("GET");
+    }
+    let quorate = env!("CARGO_PKG_VERSION");
+    answer::json(&Version { etcdserver: "3.4.0", etcdcluster: "3.4.0", quorate })
+}
+
+/// `/health`: whether a linearizable read succeeds here and now.
+pub async fn health(server: &Server, method: &Method) -> Answer {
+    if *method != Method::GET {
+        return answer::method_not_allowed("GET");
+    }
+    match server.node.ask(Request::Read).await {
+        Outcome::Done(_) => answer::text(StatusCode::OK, "{\"health\":\"true\"}"),
+        _ => answer::text(StatusCode::SERVICE_UNAVAILABLE, "{\"health\":\"false\"}"),
+    }
+}
+
+async fn own(server: &Server) -> Answer {
+    let Some(statistics) = server.node.statistics().await else { return stopping() };
+    let view = server.node.view();
+    let (leader, since) = match statistics.leader {
+        Some((leader, since)) => (format!("{leader:x}"), since),
+        None => (String::new(), SystemTime::now()),
+    };
+    answer::json(&SelfBody {
+        name: &server.name,
+        id: format!("{:x}", view.id),
+        state: match view.role {
+            Role::Leader => "StateLeader",
+            Role::Candidate => "StateCandidate",
+            Role::PreCandidate => "StatePreCandidate",
+            Role::Follower => "StateFollower",
+        },
+        start_time: moment(statistics.started),
+        leader_info: LeaderInfo {
+            leader,
+            uptime: go_duration(since.elapsed().unwrap_or_default()),
+            start_time: moment(since),
+        },
+        recv_append_request_cnt: statistics.appends_received,
+        send_append_request_cnt: statistics.appends_sent,
+    })
+}
+
+async fn followers(server: &Server) -> Answer {
+    let leads = |server: &Server| server.node.view().role == Role::Leader;
+    if !leads(server) {
+        return answer::message(StatusCode::FORBIDDEN, "not current leader");
+    }
+    let Some(statistics) = server.node.statistics().await else { return stopping() };
+    answer::json(&LeaderBody {
+        leader: format!("{:x}", server.node.view().id),
+        followers: statistics
+            .followers
+            .iter()
+            .map(|(id, follower)| (format!("{id:x}"), follower.into()))
+            .collect(),
+    })
+}
+
+fn stopping() -> Answer {
+    answer::message(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping")
+}
+
+impl From<&Follower> for FollowerBody {
+    fn from(follower: &Follower) -> Self {
+        Self {
+            latency: (&follower.latency).into(),
+            counts: CountsBody { fail: follower.failed, success: follower.succeeded },
+        }
+    }
+}
+
+impl From<&Latency> for LatencyBody {
+    fn from(latency: &Latency) -> Self {
+        Self {
+            current: latency.current,
+            average: latency.average(),
+            standard_deviation: latency.standard_deviation(),
+            minimum: latency.minimum,
+            maximum: latency.maximum,
+        }
+    }
+}
+
+fn moment(at: SystemTime) -> String {
+    humantime::format_rfc3339_nanos(at).to_string()
+}
+
+/// A duration as Go prints it: `12m8.08s`, `250ms`.
+fn go_duration(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        return format!("{}ms", duration.as_secs_f64() * 1_000.0);
+    }
+    let (minutes, seconds) = (duration.as_secs() / 60, duration.as_secs() % 60);
+    let nanos = format!("{:09}", duration.subsec_nanos());
+    let fraction = nanos.trim_end_matches('0');
+    let dot = if fraction.is_empty() { "" } else { "." };
+    let seconds = format!("{seconds}{dot}{fraction}s");
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => seconds,
+        (0, minutes) => format!("{minutes}m{seconds}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_look_as_go_prints_them() {
+        for (ms, text) in [
+            (250, "250ms"),
+            (1_000, "1s"),
+            (1_500, "1.5s"),
+            (728_080, "12m8.08s"),
+            (3_600_000, "1h0m0s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(ms)), text);
+        }
+    }
+}

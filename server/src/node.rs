@@ -1,0 +1,296 @@
+//! The driver: one thread that owns the engine, gives it what comes in and
+//! carries out what it says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::{ArcSwap, Guard};
+use quorate_engine::{
+    Bound, DiskError, DiskId, Engine, Halt, Input, Lost, Message, NodeId, Outcome, Output, Refused,
+    Request, RequestId, View,
+};
+use tokio::sync::oneshot;
+
+use crate::disk::Operations;
+use crate::peers::Peers;
+use crate::statistics::Statistics;
+
+/// Words that wait for the engine. Beyond it clients are refused and peers'
+/// messages dropped.
+const INBOX: usize = 16_384;
+
+/// Words taken between two publications of the view.
+const BATCH: usize = 1_024;
+
+/// What the rest of the server tells the engine's thread.
+#[derive(Debug)]
+pub enum Word {
+    /// A client's request, and where the answer is awaited.
+    Client { id: RequestId, request: Request, reply: oneshot::Sender<Outcome> },
+    /// That client has gone.
+    Forget { id: RequestId },
+    /// A message from a peer.
+    Peer { from: NodeId, message: Message },
+    /// A disk operation has ended.
+    Disk { id: DiskId, result: Result<(), DiskError> },
+    /// Somebody asks for the statistics.
+    Statistics { reply: oneshot::Sender<Statistics> },
+    /// The server stops.
+    Stop,
+}
+
+/// How the engine's thread ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// As it was told to.
+    Stopped,
+    /// The engine can do nothing further that is safe.
+    Halted(Halt),
+}
+
+/// The way to the engine: for the server's other threads.
+#[derive(Clone, Debug)]
+pub struct Node {
+    inbox: SyncSender<Word>,
+    view: Arc<ArcSwap<View>>,
+    next: Arc<AtomicU64>,
+}
+
+/// The engine and its neighbours, until [`Driver::run`] ends.
+#[derive(Debug)]
+pub struct Driver {
+    engine: Engine,
+    inbox: Receiver<Word>,
+    view: Arc<ArcSwap<View>>,
+    disk: Operations,
+    peers: Peers,
+    statistics: Statistics,
+    waiting: HashMap<RequestId, oneshot::Sender<Outcome>>,
+    out: Vec<Output>,
+    replies: Vec<(RequestId, Outcome)>,
+    completions: Vec<(DiskId, Result<(), DiskError>)>,
+}
+
+impl Node {
+    /// The way to an engine that shows this view, and the inbox at its end.
+    pub fn new(view: View) -> (Self, Receiver<Word>) {
+        let (inbox, words) = sync_channel(INBOX);
+        let view = Arc::new(ArcSwap::from_pointee(view));
+        (Self { inbox, view, next: Arc::default() }, words)
+    }
+
+    /// Where words are left; full means wait or do without.
+    pub fn inbox(&self) -> &SyncSender<Word> {
+        &self.inbox
+    }
+
+    /// The view published last.
+    pub fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// Asks the engine. Dropping the future tells it that nobody waits any more.
+    pub async fn ask(&self, request: Request) -> Outcome {
+        let read = request == Request::Read;
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        match self.inbox.try_send(Word::Client { id, request, reply }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                let bound = if read { Bound::PendingReads } else { Bound::PendingWrites };
+                return Outcome::Refused(Refused::Bound(bound));
+            }
+            Err(TrySendError::Disconnected(_)) => return Outcome::Refused(Refused::Stopping),
+        }
+        let mut forget = ForgetOnDrop { node: Some(self), id };
+        let outcome = answer.await;
+        forget.node = None;
+        outcome.unwrap_or(match read {
+            true => Outcome::Refused(Refused::Stopping),
+            false => Outcome::Lost(Lost::Stopping),
+        })
+    }
+
+    /// What the driver has counted; `None` once it has ended.
+    pub async fn statistics(&self) -> Option<Statistics> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.try_send(Word::Statistics { reply }).ok()?;
+        answer.await.ok()
+    }
+}
+
+struct ForgetOnDrop<'a> {
+    node: Option<&'a Node>,
+    id: RequestId,
+}
+
+impl Drop for ForgetOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(node) = self.node {
+            // If there is no room, the answer will find nobody: just as well.
+            let _ = node.inbox.try_send(Word::Forget { id: self.id });
+        }
+    }
+}
+
+impl Driver {
+    /// An engine and its neighbours.
+    pub fn new(
+        engine: Engine,
+        node: &Node,
+        inbox: Receiver<Word>,
+        disk: Operations,
+        peers: Peers,
+    ) -> Self {
+        let statistics = Statistics::new(&engine.view());
+        Self {
+            engine,
+            inbox,
+            view: node.view.clone(),
+            disk,
+            peers,
+            statistics,
+            waiting: HashMap::new(),
+            out: Vec::new(),
+            replies: Vec::new(),
+            completions: Vec::new(),
+        }
+    }
+
+    /// Runs until told to stop or halted; `born` are the outputs of birth. One
+    /// tick per interval, never a burst: what was missed is missed.
+    pub fn run(mut self, born: Vec<Output>, tick: Duration) -> End {
+        self.out = born;
+        if let Err(halt) = self.carry_out() {
+            return End::Halted(halt);
+        }
+        let mut next_tick = Instant::now() + tick;
+        loop {
+            let stop = match self.take_batch(next_tick) {
+                Ok(stop) => stop,
+                Err(halt) => return End::Halted(halt),
+            };
+            let now = Instant::now();
+            if now >= next_tick {
+                next_tick = (next_tick + tick).max(now);
+                if let Err(halt) = self.step(Input::Tick { wall_ms: wall_ms() }) {
+                    return End::Halted(halt);
+                }
+            }
+            self.publish();
+            if stop {
+                return self.stop();
+            }
+        }
+    }
+
+    /// Takes what is there, waiting for a first word until the next tick is due.
+    /// Disk completions come last: what they release then holds all the writes
+    /// that were waiting beside them.
+    fn take_batch(&mut self, until: Instant) -> Result<bool, Halt> {
+        let patience = until.saturating_duration_since(Instant::now());
+        let mut word = match self.inbox.recv_timeout(patience) {
+            Ok(word) => Some(word),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(true),
+        };
+        let (mut stop, mut taken) = (false, 0);
+        while let Some(next) = word {
+            match next {
+                Word::Stop => stop = true,
+                next => self.take(next)?,
+            }
+            taken += 1;
+            word = if taken < BATCH { self.inbox.try_recv().ok() } else { None };
+        }
+        for (id, result) in std::mem::take(&mut self.completions) {
+            self.step(Input::Disk { id, result })?;
+        }
+        Ok(stop)
+    }
+
+    fn take(&mut self, word: Word) -> Result<(), Halt> {
+        match word {
+            Word::Client { id, request, reply } => {
+                self.waiting.insert(id, reply);
+                self.step(Input::Client { id, request })
+            }
+            Word::Forget { id } => {
+                self.waiting.remove(&id);
+                self.step(Input::Forget { id })
+            }
+            Word::Peer { from, message } => {
+                self.statistics.received(from, &message);
+                self.step(Input::Peer { from, message })
+            }
+            Word::Disk { id, result } => {
+                self.completions.push((id, result));
+                Ok(())
+            }
+            Word::Statistics { reply } => {
+                let _ = reply.send(self.statistics.clone());
+                Ok(())
+            }
+            Word::Stop => unreachable!("taken by the caller"),
+        }
+    }
+
+    fn step(&mut self, input: Input) -> Result<(), Halt> {
+        self.engine.step(input, &mut self.out);
+        self.carry_out()
+    }
+
+    /// Replies wait until the view that they speak of is published.
+    fn carry_out(&mut self) -> Result<(), Halt> {
+        for output in self.out.drain(..) {
+            match output {
+                Output::Peer { to, message } => {
+                    let append = message.is_append();
+                    let sent = self.peers.send(to, message);
+                    self.statistics.sent(to, append, sent);
+                }
+                Output::Reply { id, outcome } => self.replies.push((id, outcome)),
+                // The disk's thread lives until this sender is dropped.
+                Output::Disk { id, op } => drop(self.disk.send((id, op))),
+                Output::Halt(halt) => return Err(halt),
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let view = self.engine.view();
+        self.statistics.observe(&view);
+        self.view.store(Arc::new(view));
+        for (id, outcome) in self.replies.drain(..) {
+            if let Some(reply) = self.waiting.remove(&id) {
+                let _ = reply.send(outcome);
+            }
+        }
+    }
+
+    fn stop(self) -> End {
+        let Self { engine, mut waiting, disk, .. } = self;
+        for output in engine.shutdown() {
+            match output {
+                Output::Reply { id, outcome } => {
+                    if let Some(reply) = waiting.remove(&id) {
+                        let _ = reply.send(outcome);
+                    }
+                }
+                Output::Disk { id, op } => drop(disk.send((id, op))),
+                Output::Peer { .. } => {}
+                Output::Halt(halt) => return End::Halted(halt),
+            }
+        }
+        End::Stopped
+    }
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,146 @@
+//! What `/v2/stats` tells: counted by the driver, asked for rarely.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use quorate_engine::message::RaftKind;
+use quorate_engine::{Message, NodeId, Role, View};
+
+/// The driver's counters in one life.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    /// When this life began.
+    pub started: SystemTime,
+    /// Appends received.
+    pub appends_received: u64,
+    /// Appends sent.
+    pub appends_sent: u64,
+    /// The leader known, if any, and since when.
+    pub leader: Option<(NodeId, SystemTime)>,
+    /// What was sent to each follower while this member led last.
+    pub followers: BTreeMap<NodeId, Follower>,
+}
+
+/// How one follower answers appends.
+#[derive(Clone, Debug, Default)]
+pub struct Follower {
+    /// Appends that could not be sent.
+    pub failed: u64,
+    /// Appends that were acknowledged.
+    pub succeeded: u64,
+    /// The time from an append to its acknowledgement.
+    pub latency: Latency,
+    waiting_since: Option<Instant>,
+}
+
+/// A running summary of latencies, in ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// The last one.
+    pub current: f64,
+    /// The shortest.
+    pub minimum: f64,
+    /// The longest.
+    pub maximum: f64,
+    count: f64,
+    sum: f64,
+    sum_of_squares: f64,
+}
+
+impl Statistics {
+    /// All zero, for the members but this one.
+    pub fn new(view: &View) -> Self {
+        let others = view.members.iter().filter(|member| member.id != view.id);
+        Self {
+            started: SystemTime::now(),
+            appends_received: 0,
+            appends_sent: 0,
+            leader: None,
+            followers: others.map(|member| (member.id, Follower::default())).collect(),
+        }
+    }
+
+    /// A message has come.
+    pub fn received(&mut self, from: NodeId, message: &Message) {
+        if message.is_append() {
+            self.appends_received += 1;
+        }
+        let Message::Raft(raft) = message else { return };
+        if raft.kind != RaftKind::AppendResponse || raft.reject {
+            return;
+        }
+        if let Some(follower) = self.followers.get_mut(&from) {
+            follower.succeeded += 1;
+            if let Some(since) = follower.waiting_since.take() {
+                follower.latency.add(since.elapsed());
+            }
+        }
+    }
+
+    /// A message has gone, or could not.
+    pub fn sent(&mut self, to: NodeId, append: bool, sent: bool) {
+        if !append {
+            return;
+        }
+        self.appends_sent += 1;
+        if let Some(follower) = self.followers.get_mut(&to) {
+            if sent {
+                follower.waiting_since.get_or_insert_with(Instant::now);
+            } else {
+                follower.failed += 1;
+            }
+        }
+    }
+
+    /// Notes changes of the leader; one who begins to lead counts afresh.
+    pub fn observe(&mut self, view: &View) {
+        if self.leader.map(|(leader, _)| leader) == view.leader {
+            return;
+        }
+        self.leader = view.leader.map(|leader| (leader, SystemTime::now()));
+        if view.role == Role::Leader {
+            self.followers.values_mut().for_each(|follower| *follower = Follower::default());
+        }
+    }
+}
+
+impl Latency {
+    /// The mean.
+    pub fn average(&self) -> f64 {
+        if self.count == 0.0 { 0.0 } else { self.sum / self.count }
+    }
+
+    /// The standard deviation.
+    pub fn standard_deviation(&self) -> f64 {
+        if self.count == 0.0 {
+            return 0.0;
+        }
+        let mean = self.average();
+        (self.sum_of_squares / self.count - mean * mean).max(0.0).sqrt()
+    }
+
+    fn add(&mut self, latency: Duration) {
+        let ms = latency.as_secs_f64() * 1_000.0;
+        self.minimum = if self.count == 0.0 { ms } else { self.minimum.min(ms) };
+        self.maximum = self.maximum.max(ms);
+        self.current = ms;
+        self.count += 1.0;
+        self.sum += ms;
+        self.sum_of_squares += ms * ms;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_of_two() {
+        let mut latency = Latency::default();
+        assert_eq!((latency.average(), latency.standard_deviation()), (0.0, 0.0));
+        latency.add(Duration::from_millis(4));
+        latency.add(Duration::from_millis(2));
+        assert_eq!((latency.minimum, latency.maximum, latency.current), (2.0, 4.0, 2.0));
+        assert_eq!((latency.average(), latency.standard_deviation()), (3.0, 1.0));
+    }
+}

@@ -1,0 +1,311 @@
+//! Real `quorate` processes on loopback, and a small blocking HTTP client.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One member: its flags, its data, and its process while it runs.
+#[derive(Debug)]
+pub struct Member {
+    pub name: String,
+    /// `host:port` of its clients' port.
+    pub address: String,
+    /// `host:port` of its peers' port.
+    pub peer_address: String,
+    pub data_dir: PathBuf,
+    flags: Vec<String>,
+    log: PathBuf,
+    process: Option<Child>,
+}
+
+/// Members that know each other, and the directory that all of them live in.
+#[derive(Debug)]
+pub struct Cluster {
+    pub members: Vec<Member>,
+    pub directory: TempDir,
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// A client with one connection, opened when needed. A failed request is never
+/// sent again by itself.
+#[derive(Debug)]
+pub struct Client {
+    address: String,
+    patience: Duration,
+    connection: Option<BufReader<TcpStream>>,
+}
+
+impl Cluster {
+    /// Plans a cluster of `size` members n1, n2, …; none is started.
+    pub fn new(size: usize) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        let ports: Vec<(u16, u16)> = (0..size).map(|_| (free_port(), free_port())).collect();
+        let peers = ports.iter().enumerate();
+        let peers = peers.map(|(at, (_, peer))| format!("n{}=http://127.0.0.1:{peer}", at + 1));
+        let cluster = peers.collect::<Vec<_>>().join(",");
+        let members = ports.iter().enumerate().map(|(at, (client, peer))| {
+            let name = format!("n{}", at + 1);
+            let (client, peer) =
+                (format!("127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+            let peer_address = peer.replacen("http://", "", 1);
+            let data_dir = directory.path().join(&name);
+            let flags = [
+                ("--name", name.clone()),
+                ("--data-dir", data_dir.display().to_string()),
+                ("--listen-client-urls", format!("http://{client}")),
+                ("--advertise-client-urls", format!("http://{client}")),
+                ("--listen-peer-urls", peer.clone()),
+                ("--initial-advertise-peer-urls", peer),
+                ("--initial-cluster", cluster.clone()),
+            ];
+            Member {
+                address: client,
+                peer_address,
+                data_dir,
+                flags: flags.into_iter().flat_map(|(flag, value)| [flag.into(), value]).collect(),
+                log: directory.path().join(format!("{name}.log")),
+                name,
+                process: None,
+            }
+        });
+        Self { members: members.collect(), directory }
+    }
+
+    /// Plans, starts and waits until every member is healthy.
+    pub fn start(size: usize) -> Self {
+        let mut cluster = Self::new(size);
+        cluster.members.iter_mut().for_each(Member::start);
+        cluster.members.iter().for_each(Member::wait_until_healthy);
+        cluster
+    }
+}
+
+impl Member {
+    /// Adds a flag for the next start.
+    pub fn flag(&mut self, flag: &str, value: &str) {
+        self.flags.extend([flag.to_owned(), value.to_owned()]);
+    }
+
+    /// Starts the process; its log is kept beside its data.
+    pub fn start(&mut self) {
+        assert!(self.process.is_none(), "{} runs already", self.name);
+        let log = File::options().create(true).append(true).open(&self.log).expect("a log");
+        let process = quorate(&self.flags)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary can be started");
+        self.process = Some(process);
+    }
+
+    /// Runs the process to its end, which must come by itself.
+    pub fn run_to_end(&self) -> Output {
+        run_to_end(&self.flags)
+    }
+
+    /// Waits until a linearizable read succeeds here.
+    pub fn wait_until_healthy(&self) {
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            let answer = Client::new(&self.address).request("GET", "/health", None);
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("{} is not healthy; its log:\n{}", self.name, self.log());
+    }
+
+    /// Kills the process with SIGKILL.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.kill().expect("it can be killed");
+        process.wait().expect("it ends");
+    }
+
+    /// Ends the process with SIGTERM.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        self.signal_to("TERM", &process);
+        process.wait().expect("it ends")
+    }
+
+    /// Sends a signal by name: STOP, CONT, INT, …
+    pub fn signal(&self, name: &str) {
+        self.signal_to(name, self.process.as_ref().expect("it runs"));
+    }
+
+    /// A client of this member.
+    pub fn client(&self) -> Client {
+        Client::new(&self.address)
+    }
+
+    /// All that it has written to stderr.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn signal_to(&self, name: &str, process: &Child) {
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{name}")).arg(process.id().to_string());
+        assert!(kill.status().expect("kill is there").success());
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Runs the binary with these flags to its end, which must come by itself.
+pub fn run_to_end(flags: &[String]) -> Output {
+    let mut process =
+        quorate(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let begin = Instant::now();
+    while process.try_wait().expect("it can be waited for").is_none() {
+        if begin.elapsed() > PATIENCE {
+            let _ = process.kill();
+            panic!("it should have refused to start: {flags:?}");
+        }
+        sleep(Duration::from_millis(5));
+    }
+    process.wait_with_output().expect("its output")
+}
+
+fn quorate(flags: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(flags).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ETCD_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A port nobody listens on, below those that the system gives to clients, and
+/// never the same one twice in one process.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let spread = (std::process::id() % 97) as u16 * 200;
+        let port = 11_000 + (spread + step) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+impl Client {
+    /// A client of the server at `host:port`.
+    pub fn new(address: &str) -> Self {
+        Self { address: address.to_owned(), patience: PATIENCE, connection: None }
+    }
+
+    /// Gives up on a request after this long.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// PUT with a form.
+    pub fn put(&mut self, path: &str, form: &str) -> io::Result<Answer> {
+        self.request("PUT", path, Some(form))
+    }
+
+    /// GET.
+    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
+        self.request("GET", path, None)
+    }
+
+    /// DELETE.
+    pub fn delete(&mut self, path: &str) -> io::Result<Answer> {
+        self.request("DELETE", path, None)
+    }
+
+    /// Any request; a body is a form.
+    pub fn request(&mut self, method: &str, path: &str, form: Option<&str>) -> io::Result<Answer> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
+        if let Some(form) = form {
+            head += "Content-Type: application/x-www-form-urlencoded\r\n";
+            head += &format!("Content-Length: {}\r\n", form.len());
+        }
+        self.send(&format!("{head}\r\n{}", form.unwrap_or("")), method == "HEAD")
+    }
+
+    /// A request byte for byte.
+    pub fn send(&mut self, request: &str, head: bool) -> io::Result<Answer> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let stream = TcpStream::connect(&self.address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(self.patience))?;
+                stream.set_write_timeout(Some(self.patience))?;
+                BufReader::new(stream)
+            }
+        };
+        connection.get_mut().write_all(request.as_bytes())?;
+        let answer = read_answer(&mut connection, head)?;
+        if answer.header("connection") != Some("close") {
+            self.connection = Some(connection);
+        }
+        Ok(answer)
+    }
+}
+
+impl Answer {
+    /// A header by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn read_answer(connection: &mut impl BufRead, head: bool) -> io::Result<Answer> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let mut line = String::new();
+    if connection.read_line(&mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| wrong("no status"))?;
+    let mut headers = Vec::new();
+    loop {
+        line.clear();
+        connection.read_line(&mut line)?;
+        match line.trim_end().split_once(':') {
+            Some((name, value)) => {
+                headers.push((name.to_lowercase(), value.trim().to_owned()));
+            }
+            None => break,
+        }
+    }
+    let mut answer = Answer { status, headers, body: String::new() };
+    let length = answer.header("content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; if head { 0 } else { length.unwrap_or(0) }];
+    connection.read_exact(&mut body)?;
+    answer.body = String::from_utf8(body).map_err(|_| wrong("a body that is not UTF-8"))?;
+    Ok(answer)
+}

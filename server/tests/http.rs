@@ -1,0 +1,324 @@
+//! The v2 API on the wire, request by request.
+
+mod common;
+
+use common::{Answer, Client, Cluster};
+
+/// (method, path, form, status, body)
+type Case = (&'static str, &'static str, Option<&'static str>, u16, &'static str);
+
+fn check(client: &mut Client, cases: &[Case]) {
+    for &(method, path, form, status, body) in cases {
+        let answer = client.request(method, path, form).unwrap();
+        let asked = format!("{method} {path} {form:?}");
+        assert_eq!((answer.status, answer.body.trim_end()), (status, body), "{asked}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{asked}");
+        if path.starts_with("/v2/keys") && body.starts_with('{') {
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{asked}");
+            assert!(answer.header("x-etcd-index").is_some(), "{asked}");
+            assert_eq!(answer.header("x-raft-term").is_some(), status < 400, "{asked}");
+        }
+    }
+}
+
+#[test]
+fn keys() {
+    let cluster = Cluster::start(1);
+    check(
+        &mut cluster.members[0].client(),
+        &[
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("value=1"),
+                201,
+                r#"{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":4,"createdIndex":4}}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("value=<2>"),
+                200,
+                r#"{"action":"set","node":{"key":"/a","value":"\u003c2\u003e","modifiedIndex":5,"createdIndex":5},"prevNode":{"key":"/a","value":"1","modifiedIndex":4,"createdIndex":4}}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/a?quorum=false",
+                None,
+                200,
+                r#"{"action":"get","node":{"key":"/a","value":"\u003c2\u003e","modifiedIndex":5,"createdIndex":5}}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/a?consistency=local",
+                None,
+                200,
+                r#"{"action":"get","node":{"key":"/a","value":"\u003c2\u003e","modifiedIndex":5,"createdIndex":5}}"#,
+            ),
+            ("HEAD", "/v2/keys/a", None, 200, ""),
+            (
+                "PUT",
+                "/v2/keys/a?prevExist=false&value=3",
+                None,
+                412,
+                r#"{"errorCode":105,"message":"Key already exists","cause":"/a","index":5}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a?prevIndex=5",
+                Some("value=3"),
+                200,
+                r#"{"action":"compareAndSwap","node":{"key":"/a","value":"3","modifiedIndex":6,"createdIndex":5},"prevNode":{"key":"/a","value":"\u003c2\u003e","modifiedIndex":5,"createdIndex":5}}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("value=4&prevValue=x&prevIndex=9"),
+                412,
+                r#"{"errorCode":101,"message":"Compare failed","cause":"[x != 3] [9 != 6]","index":6}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/d/e/f",
+                Some("value=&noValueOnSuccess=true"),
+                201,
+                r#"{"action":"set"}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/d?recursive=true",
+                None,
+                200,
+                r#"{"action":"get","node":{"key":"/d","dir":true,"nodes":[{"key":"/d/e","dir":true,"nodes":[{"key":"/d/e/f","value":"","modifiedIndex":7,"createdIndex":7}],"modifiedIndex":7,"createdIndex":7}],"modifiedIndex":7,"createdIndex":7}}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys//d/./x/../e//",
+                None,
+                200,
+                r#"{"action":"get","node":{"key":"/d/e","dir":true,"nodes":[{"key":"/d/e/f","value":"","modifiedIndex":7,"createdIndex":7}],"modifiedIndex":7,"createdIndex":7}}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys",
+                None,
+                200,
+                r#"{"action":"get","node":{"dir":true,"nodes":[{"key":"/a","value":"3","modifiedIndex":6,"createdIndex":5},{"key":"/d","dir":true,"modifiedIndex":7,"createdIndex":7}]}}"#,
+            ),
+            (
+                "DELETE",
+                "/v2/keys/d",
+                None,
+                403,
+                r#"{"errorCode":102,"message":"Not a file","cause":"/d","index":7}"#,
+            ),
+            (
+                "DELETE",
+                "/v2/keys/d?dir=true",
+                None,
+                403,
+                r#"{"errorCode":108,"message":"Directory not empty","cause":"/d","index":7}"#,
+            ),
+            (
+                "DELETE",
+                "/v2/keys/d?recursive=true",
+                None,
+                200,
+                r#"{"action":"delete","node":{"key":"/d","dir":true,"modifiedIndex":8,"createdIndex":7},"prevNode":{"key":"/d","dir":true,"modifiedIndex":7,"createdIndex":7}}"#,
+            ),
+            (
+                "DELETE",
+                "/v2/keys/a?prevValue=3",
+                None,
+                200,
+                r#"{"action":"compareAndDelete","node":{"key":"/a","modifiedIndex":9,"createdIndex":5},"prevNode":{"key":"/a","value":"3","modifiedIndex":6,"createdIndex":5}}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/a",
+                None,
+                404,
+                r#"{"errorCode":100,"message":"Key not found","cause":"/a","index":9}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/",
+                Some("value=1"),
+                400,
+                r#"{"errorCode":107,"message":"Root is read only","cause":"/","index":9}"#,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn refusals() {
+    let cluster = Cluster::start(1);
+    check(
+        &mut cluster.members[0].client(),
+        &[
+            (
+                "PUT",
+                "/v2/keys/a?prevValue=",
+                Some("value=1"),
+                400,
+                r#"{"errorCode":201,"message":"PrevValue is Required in POST form","cause":"\"prevValue\" cannot be empty","index":0}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/a?recursive=x",
+                None,
+                400,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"invalid value for \"recursive\"","index":0}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/%ff",
+                None,
+                400,
+                r#"{"errorCode":210,"message":"Invalid POST form","cause":"invalid UTF-8 in the key","index":0}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("value=%ff"),
+                400,
+                r#"{"errorCode":210,"message":"Invalid POST form","cause":"invalid UTF-8 in a parameter","index":0}"#,
+            ),
+            (
+                "DELETE",
+                "/v2/keys/a",
+                Some("prevValue=1"),
+                400,
+                r#"{"errorCode":210,"message":"Invalid POST form","cause":"a DELETE takes its parameters from the query only, and this one has a body","index":0}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("value=1&ttl=5"),
+                501,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: ttl","index":0}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("ttl=5&refresh=true"),
+                501,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: refresh","index":0}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a",
+                Some("ttl=x"),
+                400,
+                r#"{"errorCode":202,"message":"The given TTL in POST form is not a number","cause":"invalid value for \"ttl\"","index":0}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/a?wait=true",
+                None,
+                501,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: wait","index":0}"#,
+            ),
+            (
+                "POST",
+                "/v2/keys/a",
+                Some("value=1"),
+                501,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: POST (in-order keys)","index":0}"#,
+            ),
+            ("PATCH", "/v2/keys/a", None, 405, "Method Not Allowed"),
+            ("OPTIONS", "/v2/keys/a", None, 200, ""),
+            ("GET", "/v2/keysfoo", None, 404, "404 page not found"),
+            ("GET", "/v2/machines/", None, 404, "404 page not found"),
+            ("GET", "/", None, 404, "404 page not found"),
+            (
+                "POST",
+                "/v2/members",
+                None,
+                501,
+                r#"{"message":"not supported yet: POST of members"}"#,
+            ),
+            ("GET", "/v2/members/x", None, 404, r#"{"message":"Not found"}"#),
+            ("GET", "/v2/auth/users", None, 501, r#"{"message":"not supported yet: /v2/auth"}"#),
+            (
+                "GET",
+                "/v2/stats/store",
+                None,
+                501,
+                r#"{"message":"not supported yet: /v2/stats/store"}"#,
+            ),
+            ("PUT", "/v2/stats/self", None, 405, "Method Not Allowed"),
+            ("GET", "/health", None, 200, r#"{"health":"true"}"#),
+        ],
+    );
+    let key = format!("/v2/keys/{}", "k".repeat(9_000));
+    let answer = cluster.members[0].client().put(&key, "value=1").unwrap();
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("over the bound max_key_bytes"), "{}", answer.body);
+}
+
+#[test]
+fn bodies_that_are_no_forms_or_too_large_are_refused() {
+    let cluster = Cluster::start(1);
+    let mut client = cluster.members[0].client();
+    let body = "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nvalue=1";
+    let answer = client.send(body, false).unwrap();
+    assert!(answer.status == 400 && answer.body.contains("\"errorCode\":210"), "{answer:?}");
+    assert_eq!(client.get("/v2/keys/a").unwrap().status, 404);
+    let chunked = "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n4\r\nvalu\r\n3\r\ne=1\r\n0\r\n\r\n";
+    assert_eq!(client.send(chunked, false).unwrap().status, 201);
+    let large = format!("value={}", "x".repeat(10 << 20));
+    let answer = client.put("/v2/keys/a", &large).unwrap();
+    assert!(answer.status == 400 && answer.body.contains("http: POST too large"), "{answer:?}");
+}
+
+#[test]
+fn the_cluster_describes_itself() {
+    let cluster = Cluster::start(1);
+    let member = &cluster.members[0];
+    let mut client = member.client();
+    let url = format!("http://{}", member.address);
+    let published = |answer: &Answer| answer.body.contains(&url);
+    let begin = std::time::Instant::now();
+    while !published(&client.get("/v2/members").unwrap()) {
+        assert!(begin.elapsed() < common::PATIENCE, "never published");
+    }
+    let members = client.get("/v2/members").unwrap();
+    assert!(members.body.starts_with("{\"members\":[{\"id\":\""), "{}", members.body);
+    assert!(members.body.contains("\"name\":\"n1\",\"peerURLs\":[\"http://127.0.0.1:"));
+    assert!(members.header("x-etcd-cluster-id").is_some());
+    assert!(published(&client.get("/v2/members/leader").unwrap()));
+    assert_eq!(client.get("/v2/machines").unwrap().body, url);
+    let own = client.get("/v2/stats/self").unwrap();
+    assert!(own.body.contains("\"name\":\"n1\"") && own.body.contains("\"state\":\"StateLeader\""));
+    let followers = client.get("/v2/stats/leader").unwrap();
+    assert!(followers.body.ends_with("\"followers\":{}}"), "{}", followers.body);
+    assert!(client.get("/version").unwrap().body.contains("\"etcdserver\":\"3.4"));
+}
+
+#[test]
+fn reads_are_local_by_default_if_a_flag_says_so() {
+    let mut cluster = Cluster::new(1);
+    cluster.members[0].flag("--read-consistency", "local");
+    cluster.members[0].start();
+    cluster.members[0].wait_until_healthy();
+    let mut client = cluster.members[0].client();
+    assert_eq!(client.put("/v2/keys/a", "value=1").unwrap().status, 201);
+    for query in ["", "?quorum=true", "?quorum=false", "?consistency=linearizable"] {
+        assert_eq!(client.get(&format!("/v2/keys/a{query}")).unwrap().status, 200, "{query}");
+    }
+}
+
+#[test]
+fn three_members_serve_as_one() {
+    let cluster = Cluster::start(3);
+    for (at, member) in cluster.members.iter().enumerate() {
+        let answer = member.client().put(&format!("/v2/keys/{at}"), "value=x").unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    for member in &cluster.members {
+        let listing = member.client().get("/v2/keys").unwrap();
+        assert_eq!(listing.body.matches("\"value\":\"x\"").count(), 3, "{}", listing.body);
+    }
+}
