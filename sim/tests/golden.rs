@@ -33,6 +33,7 @@ stories! {
     a_repeated_vote_request_is_not_granted_before_the_first
     a_restart_keeps_the_vote
     a_restart_keeps_what_was_acknowledged
+    a_snapshot_waits_until_the_draft_of_an_earlier_life_is_removed
     a_stalled_disk_deposes_its_leader
     a_torn_last_batch_is_cut_and_the_node_goes_on
     a_write_is_answered_when_a_majority_has_it_on_disk
