@@ -105,6 +105,17 @@ impl Cluster {
     }
 }
 
+/// A test that fails says what every member said.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for member in &self.members {
+                eprintln!("the log of {}:\n{}", member.name, member.log());
+            }
+        }
+    }
+}
+
 impl Member {
     /// Adds a flag for the next start.
     pub fn flag(&mut self, flag: &str, value: &str) {
@@ -138,7 +149,7 @@ impl Member {
             }
             sleep(Duration::from_millis(20));
         }
-        panic!("{} is not healthy; its log:\n{}", self.name, self.log());
+        panic!("{} is not healthy", self.name);
     }
 
     /// Kills the process with SIGKILL.
