@@ -85,7 +85,9 @@ impl Consensus {
         let situation = (raft.term, raft.state, raft.leader_id);
         let timeout = match self.drawn {
             Some((drawn_for, timeout)) if drawn_for == situation => timeout,
-            _ => self.rng.between(self.election_ticks, 2 * self.election_ticks),
+            // More than one timeout: after exactly one, others may still be bound to
+            // the leader by check-quorum's lease, and the round would be lost.
+            _ => self.rng.between(self.election_ticks + 1, 2 * self.election_ticks),
         };
         self.drawn = Some((situation, timeout));
         raft.set_randomized_election_timeout(timeout as usize);
