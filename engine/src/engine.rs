@@ -229,6 +229,9 @@ impl Engine {
             self.clock.follow();
         }
         let led_by = (self.consensus.term(), self.consensus.leader());
+        if led_by.1 == Some(self.config.id) {
+            self.taken.lead(led_by.0);
+        }
         if led_by.1.is_none() {
             let mut answers = Vec::new();
             self.requests.leaderless(&mut answers);

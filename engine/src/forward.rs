@@ -9,8 +9,10 @@ use crate::command::Origin;
 /// often has to wait for another.
 const MAX_LIVES: usize = 1_000;
 
-/// A bounded window of the writes taken from each origin in this term. In memory
-/// only: a write names the term it is for, and another term is another leader.
+/// A bounded window of the writes taken from each origin in the last term that
+/// this node has led in this life. In memory only: a write names the term it is
+/// for, and another term is another leader. Of writes for any other term nobody
+/// here can say whether they were taken.
 #[derive(Debug)]
 pub(crate) struct Taken {
     window: usize,
@@ -34,11 +36,19 @@ impl Taken {
         Self { window, term: 0, origins: BTreeMap::new() }
     }
 
-    /// Whether this write, forwarded for this term, is seen for the first time.
-    pub fn first(&mut self, term: u64, origin: Origin) -> bool {
+    /// This node leads in this term.
+    pub fn lead(&mut self, term: u64) {
         if term != self.term {
             self.term = term;
             self.origins.clear();
+        }
+    }
+
+    /// Whether this write, forwarded for this term, is certainly seen for the first
+    /// time: only then may it be taken, and only then may it be called not taken.
+    pub fn first(&mut self, term: u64, origin: Origin) -> bool {
+        if term != self.term {
+            return false;
         }
         let window = self.origins.entry(origin.node).or_default();
         if window.boot != origin.boot {
@@ -71,6 +81,7 @@ mod tests {
     #[test]
     fn a_duplicate_is_not_taken_twice() {
         let mut taken = Taken::new(8);
+        taken.lead(1);
         assert!(taken.first(1, origin(7, 1)));
         assert!(!taken.first(1, origin(7, 1)));
         assert!(taken.first(1, origin(7, 2)));
@@ -79,6 +90,7 @@ mod tests {
     #[test]
     fn what_is_older_than_the_window_is_not_taken() {
         let mut taken = Taken::new(2);
+        taken.lead(1);
         for seq in [2, 3, 4] {
             assert!(taken.first(1, origin(7, seq)));
         }
@@ -89,6 +101,7 @@ mod tests {
     #[test]
     fn a_past_life_stays_past() {
         let mut taken = Taken::new(8);
+        taken.lead(1);
         assert!(taken.first(1, origin(7, 1)));
         assert!(taken.first(1, origin(8, 1)));
         assert!(!taken.first(1, origin(7, 2)));
@@ -97,7 +110,11 @@ mod tests {
     #[test]
     fn another_term_is_another_leader() {
         let mut taken = Taken::new(8);
+        taken.lead(1);
         assert!(taken.first(1, origin(7, 1)));
+        assert!(!taken.first(2, origin(7, 1)), "another life may have led there");
+        taken.lead(2);
         assert!(taken.first(2, origin(7, 1)));
+        assert!(!taken.first(1, origin(7, 2)), "what was taken then is forgotten");
     }
 }

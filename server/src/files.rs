@@ -58,12 +58,14 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), directory, open: BTreeMap::new(), _lock: lock })
     }
 
-    /// Every file, whole.
+    /// Every file, whole. The names are made durable first: a process that was
+    /// killed may have left a rename in the page cache.
     ///
     /// # Errors
     /// One line that names what could not be read.
     pub fn image(&self) -> Result<Image, String> {
         let wrong = |error: io::Error| format!("data directory {}: {error}", self.path.display());
+        self.directory.sync_all().map_err(wrong)?;
         let mut image = Image::new();
         for entry in fs::read_dir(&self.path).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;

@@ -79,7 +79,7 @@ impl Node {
     pub fn new(view: View) -> (Self, Receiver<Word>) {
         let (inbox, words) = sync_channel(INBOX);
         let view = Arc::new(ArcSwap::from_pointee(view));
-        (Self { inbox, view, next: Arc::default() }, words)
+        (Self { inbox, view, next: Arc::new(AtomicU64::new(1)) }, words)
     }
 
     /// Where words are left; full means wait or do without.

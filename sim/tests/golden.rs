@@ -25,14 +25,17 @@ stories! {
     a_conflicting_suffix_is_replaced
     a_failed_sync_halts_the_node
     a_follower_reads_what_was_acknowledged_elsewhere
+    a_forward_duplicated_across_a_change_of_leader_is_applied_once
     a_forward_is_answered_by_its_origin_when_it_applies
     a_laggard_is_sent_a_snapshot
     a_leader_that_is_cut_off_refuses_reads
     a_leaders_own_ack_counts_only_after_its_sync
+    a_log_cut_back_below_a_segments_base_outlives_the_segments_before
     a_repeated_append_is_not_acknowledged_before_the_first
     a_repeated_vote_request_is_not_granted_before_the_first
     a_restart_keeps_the_vote
     a_restart_keeps_what_was_acknowledged
+    a_snapshot_waits_until_the_draft_of_an_earlier_life_is_removed
     a_stalled_disk_deposes_its_leader
     a_torn_last_batch_is_cut_and_the_node_goes_on
     a_write_is_answered_when_a_majority_has_it_on_disk

@@ -93,7 +93,7 @@ impl Engine {
             return;
         }
         let leads = self.consensus.role() == Role::Leader && self.consensus.term() == term;
-        if leads && !self.taken.first(term, command.origin) {
+        if !self.taken.first(term, command.origin) {
             return;
         }
         let bounded = self.within_bounds(&command.action).is_ok();

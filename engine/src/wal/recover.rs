@@ -152,6 +152,11 @@ impl Recovered {
             if (header.batch, header.crc) != (self.next_batch, self.crc) {
                 return Err(corrupt(file, 0, "the segment does not continue the one before"));
             }
+            if header.base.0 < self.base.0 {
+                // A conflicting suffix was cut back into segments long removed.
+                self.base = header.base;
+                self.entries.clear();
+            }
         } else {
             self.base = header.base;
             self.next_batch = header.batch;

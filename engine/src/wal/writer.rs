@@ -155,7 +155,11 @@ impl Writer {
         }
         let mut bytes = Vec::with_capacity(items.len() + 160);
         let mut ops = VecDeque::new();
-        if self.segments.is_empty() || self.offset >= self.segment_bytes {
+        // Entries that cut back below this segment's base begin another: when the
+        // ones before are removed, the log must still be readable from a base.
+        let below = |base| first.is_some_and(|first| first <= base);
+        let base = self.segments.back().map(|(_, base)| *base);
+        if self.offset >= self.segment_bytes || base.is_none_or(below) {
             let base = first.map_or(log.last(), |first| first - 1);
             let base =
                 snapshot.unwrap_or_else(|| (base, log.term_at(base).expect("not durable yet")));

@@ -142,10 +142,11 @@ impl KeyAnswers {
         self.error(StatusCode::BAD_REQUEST, error.code, message, &error.cause, 0)
     }
 
-    /// What etcd has and this server has not yet.
+    /// A parameter that etcd has and this server has not yet: 400, since Go clients
+    /// throw the body of anything above away.
     pub fn not_yet(&self, what: &str) -> Answer {
         let cause = format!("not supported yet: {what}");
-        self.error(StatusCode::NOT_IMPLEMENTED, 209, "Invalid field", &cause, 0)
+        self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0)
     }
 
     /// It certainly did not happen.
