@@ -124,6 +124,7 @@ impl Consensus {
             && message.commit_term < MAX_TERM
             && message.reject_hint < MAX_TERM
             && message.request_snapshot == 0
+            && message.priority == 0
             // What bears no term raft takes for its own word.
             && (message.term == 0) == (message.kind == RaftKind::ReadIndex);
         known
