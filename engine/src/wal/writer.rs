@@ -225,6 +225,12 @@ impl Writer {
         self.sound
     }
 
+    /// Whether the log holds something durable. Before that, a snapshot in the
+    /// directory would be one that no log knows of.
+    pub fn begun(&self) -> bool {
+        self.segments.len() > usize::from(self.newborn)
+    }
+
     /// Since which tick a write has been flying.
     pub fn flying_since(&self) -> Option<u64> {
         self.flying.as_ref().map(|flight| flight.since)
