@@ -17,6 +17,10 @@ use super::record::{
     looks_like_batch, segment_number,
 };
 
+/// No index, term or number grows this large in the life of a cluster: one that
+/// does is forged, and would overflow.
+const MAX_COUNT: u64 = 1 << 62;
+
 /// What the log says, and where it ends.
 #[derive(Debug)]
 pub(crate) struct Recovered {
@@ -144,6 +148,10 @@ impl Recovered {
         if header.number != number {
             return Err(corrupt(file, 0, "the segment bears another one's name"));
         }
+        let counts = [number, header.batch, header.base.0, header.base.1];
+        if counts.iter().any(|count| *count >= MAX_COUNT) {
+            return Err(corrupt(file, 0, "numbers beyond any honest count"));
+        }
         if let Some((before, _)) = self.segments.last() {
             if number != before + 1 {
                 let what = format!("log segment {}", record::segment_file(before + 1));
@@ -173,11 +181,17 @@ impl Recovered {
             match item {
                 Item::Entry(entry) => self.entry(entry)?,
                 Item::Snapshot(index, term) => {
+                    if index.max(term) >= MAX_COUNT {
+                        return Err("numbers beyond any honest count");
+                    }
                     self.base = (index, term);
                     self.entries.clear();
                     self.installed = Some((index, term));
                 }
             }
+        }
+        if batch.hard.term >= MAX_COUNT {
+            return Err("numbers beyond any honest count");
         }
         if batch.hard.term < self.hard.term || batch.hard.commit < self.hard.commit {
             return Err("term or commit index goes back");
