@@ -40,8 +40,10 @@ pub struct Engine {
     ids: DiskIds,
     /// Disk operations under way.
     pending: BTreeMap<DiskId, FileName>,
-    /// The highest commit index that a leader has told in this life.
+    /// The highest commit index that leaders have told in this life.
     learned: Option<u64>,
+    /// See [`View::ready`].
+    ready: bool,
     /// (term, leader) as of the last step.
     led_by: (u64, Option<NodeId>),
     halted: bool,
@@ -83,6 +85,7 @@ impl Engine {
             ids: DiskIds::default(),
             pending: BTreeMap::new(),
             learned: None,
+            ready: false,
             led_by: (0, None),
             halted: false,
             invariants: Invariants::default(),
@@ -140,7 +143,7 @@ impl Engine {
             leader: self.consensus.leader(),
             committed: self.consensus.committed(),
             applied: self.state.applied.0,
-            ready: self.learned.is_some_and(|committed| committed <= self.state.applied.0),
+            ready: self.ready,
             digest: self.state.digest(),
             members: self.state.members.clone(),
             tree: self.state.tree.clone(),
@@ -224,10 +227,12 @@ impl Engine {
     fn follow_leader(&mut self, out: &mut Vec<Output>) {
         if self.serving() {
             self.clock.lead(self.state.tree.clock());
-            self.learned.get_or_insert(self.state.applied.0);
+            self.learned = self.learned.max(Some(self.state.applied.0));
         } else {
             self.clock.follow();
         }
+        let caught_up = self.learned.is_some_and(|told| told <= self.state.applied.0);
+        self.ready |= caught_up && self.state.applied.1 == self.consensus.term();
         let led_by = (self.consensus.term(), self.consensus.leader());
         if led_by.1 == Some(self.config.id) {
             self.taken.lead(led_by.0);
