@@ -27,6 +27,9 @@ pub(crate) fn read(config: &Config, image: &Image) -> Result<Born, RecoverError>
     let mut put_right = Vec::new();
     let identity = identity(config, image, &mut put_right)?;
     let mut log = wal::recover(image, identity)?;
+    if log.segments.is_empty() && image.keys().any(|file| snapshot_index(file).is_some()) {
+        return Err(RecoverError::Missing { what: "the log, of which a snapshot is left".into() });
+    }
     let state = state(config, image, &mut log, &mut put_right)?;
     cut(&log, &mut put_right);
     for draft in [own_draft(), received_draft()] {

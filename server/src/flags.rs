@@ -11,7 +11,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::identity::Identity;
 use crate::urls::Url;
-use table::{Form, Kind, Row};
+use table::{Kind, Row};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,15 +71,50 @@ impl Flags {
         arguments: impl IntoIterator<Item = String>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Command, String> {
-        let mut given = Given::default();
-        for (variable, value) in environment {
-            given.take_variable(&variable, value)?;
-        }
-        if let Some(text) = given.take_arguments(arguments)? {
-            return Ok(Command::Print(text));
-        }
-        given.flags().map(Box::new).map(Command::Serve)
+        let mut remarks = Vec::new();
+        let variables = from_environment(environment, &mut remarks);
+        let arguments = variables.into_iter().chain(arguments.into_iter().map(two_dashes));
+        let words = std::iter::once("quorate".to_owned()).chain(arguments);
+        let matches = match table::command().try_get_matches_from(words) {
+            Ok(matches) => matches,
+            Err(error) if !error.use_stderr() => {
+                return Ok(Command::Print(error.to_string().trim_end().to_owned()));
+            }
+            Err(error) => return Err(one_line(&error)),
+        };
+        Given::new(&matches, remarks)?.flags().map(Box::new).map(Command::Serve)
     }
+}
+
+/// Go's flags take one dash or two.
+fn two_dashes(argument: String) -> String {
+    let single = argument.starts_with('-') && !argument.starts_with("--") && argument.len() > 2;
+    if single { format!("-{argument}") } else { argument }
+}
+
+/// `ETCD_…` variables as flags, to be overridden by those that come behind.
+fn from_environment(
+    environment: impl IntoIterator<Item = (String, String)>,
+    remarks: &mut Vec<String>,
+) -> Vec<String> {
+    let mut flags = Vec::new();
+    for (variable, value) in environment {
+        let Some(rest) = variable.strip_prefix("ETCD_").filter(|_| !value.is_empty()) else {
+            continue;
+        };
+        let name = rest.to_lowercase().replace('_', "-");
+        match table::find(&name) {
+            Some(_) => flags.push(format!("--{name}={value}")),
+            None => remarks.push(format!("unknown environment variable {variable} ignored")),
+        }
+    }
+    flags
+}
+
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    format!("{}; try --help", line.strip_prefix("error: ").unwrap_or(line))
 }
 
 impl fmt::Display for Consistency {
@@ -92,59 +127,20 @@ impl fmt::Display for Consistency {
 }
 
 /// The values given, by flag; defaults are in the table.
-#[derive(Default)]
 struct Given {
     values: BTreeMap<&'static str, String>,
     remarks: Vec<String>,
 }
 
 impl Given {
-    fn take_variable(&mut self, variable: &str, value: String) -> Result<(), String> {
-        let Some(rest) = variable.strip_prefix("ETCD_").filter(|_| !value.is_empty()) else {
-            return Ok(());
-        };
-        let name = rest.to_lowercase().replace('_', "-");
-        match table::find(&name) {
-            Some(row) => self.take(row, value),
-            None => {
-                self.remarks.push(format!("unknown environment variable {variable} ignored"));
-                Ok(())
+    fn new(matches: &clap::ArgMatches, remarks: Vec<String>) -> Result<Self, String> {
+        let mut given = Self { values: BTreeMap::new(), remarks };
+        for row in table::rows() {
+            if let Some(value) = matches.get_one::<String>(row.name) {
+                given.take(row, value.clone())?;
             }
         }
-    }
-
-    /// Takes the arguments; `--help` and `--version` end in a text to print.
-    fn take_arguments(
-        &mut self,
-        arguments: impl IntoIterator<Item = String>,
-    ) -> Result<Option<String>, String> {
-        let mut arguments = arguments.into_iter();
-        while let Some(argument) = arguments.next() {
-            let flag = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'));
-            let Some(flag) = flag.filter(|flag| !flag.is_empty()) else {
-                return Err(format!("\"{argument}\" is not a flag; try --help"));
-            };
-            let (name, value) = match flag.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (flag, None),
-            };
-            match name {
-                "help" | "h" => return Ok(Some(table::help())),
-                "version" => return Ok(Some(format!("quorate {}", env!("CARGO_PKG_VERSION")))),
-                _ => {}
-            }
-            let row =
-                table::find(name).ok_or_else(|| format!("unknown flag --{name}; try --help"))?;
-            let value = match (value, row.form) {
-                (Some(value), _) => value,
-                (None, Form::Switch) => "true".into(),
-                (None, Form::Value) => {
-                    arguments.next().ok_or_else(|| format!("--{name} needs a value"))?
-                }
-            };
-            self.take(row, value)?;
-        }
-        Ok(None)
+        Ok(given)
     }
 
     fn take(&mut self, row: &'static Row, value: String) -> Result<(), String> {
@@ -342,9 +338,10 @@ mod tests {
     #[test]
     fn each_mistake_is_one_line() {
         for (arguments, word) in [
-            (["--nonsense"].as_slice(), "unknown flag --nonsense"),
-            (&["serve"], "not a flag"),
-            (&["--name"], "--name needs a value"),
+            (["--nonsense"].as_slice(), "unexpected argument '--nonsense'"),
+            (&["-nonsense=1"], "unexpected argument '--nonsense'"),
+            (&["serve"], "unexpected argument 'serve'"),
+            (&["--name"], "a value is required for '--name"),
             (&["--listen-client-urls", "foo"], "--listen-client-urls: URL scheme"),
             (&["--listen-client-urls", "http://0.0.0.0:1"], "--advertise-client-urls is required"),
             (&["--initial-cluster", "x"], "not NAME=URL"),

@@ -1,5 +1,6 @@
 //! From flags to a running member, and to its end.
 
+use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -47,6 +48,7 @@ pub fn run(flags: Box<Flags>) -> Result<(), String> {
     tracing_subscriber::fmt()
         .with_max_level(flags.log_level)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
     flags.remarks.iter().for_each(|remark| warn!("{remark}"));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use quorate_engine::message::RaftKind;
 use quorate_engine::{Message, NodeId, Role, View};
+use tracing::{info, warn};
 
 /// The driver's counters in one life.
 #[derive(Clone, Debug)]
@@ -98,6 +99,11 @@ impl Statistics {
             return;
         }
         self.leader = view.leader.map(|leader| (leader, SystemTime::now()));
+        match view.leader {
+            Some(leader) if leader == view.id => info!("this member leads in term {}", view.term),
+            Some(leader) => info!("member {leader:x} leads in term {}", view.term),
+            None => warn!("no leader is known in term {}", view.term),
+        }
         if view.role == Role::Leader {
             self.followers.values_mut().for_each(|follower| *follower = Follower::default());
         }

@@ -40,6 +40,7 @@ stories! {
     a_torn_last_batch_is_cut_and_the_node_goes_on
     a_write_is_answered_when_a_majority_has_it_on_disk
     damage_before_the_last_batch_is_refused
+    the_last_durable_segment_stays_until_the_next_one_holds_something
     the_first_write_has_index_4_on_one_node_and_8_on_three
     what_a_killed_process_had_only_written_is_synced_at_birth
     writes_that_arrive_while_one_flies_share_the_next

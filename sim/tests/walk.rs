@@ -167,7 +167,7 @@ impl Walk {
 
     fn give_up(&mut self, why: &str) -> ! {
         let journal = self.table.take_journal();
-        let last = &journal[journal.len().saturating_sub(400)..];
+        let last = &journal[journal.len().saturating_sub(200)..];
         panic!(
             "{}\n{why}\nagain: QUORATE_SEED={} cargo test --test walk",
             last.join("\n"),

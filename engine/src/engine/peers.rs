@@ -48,6 +48,9 @@ impl Engine {
             return Ok(());
         }
         if at.0 > self.consensus.committed() {
+            if !self.wal.begun() {
+                return Ok(());
+            }
             if let Some((to, ack)) = self.receiver.chunk(from, chunk) {
                 send(to, [ack], out);
             }

@@ -22,6 +22,8 @@ pub(crate) struct Writer {
     segment_bytes: u64,
     /// (number, base index), oldest first; the last one is written to.
     segments: VecDeque<(u64, u64)>,
+    /// The last segment holds nothing durable yet.
+    newborn: bool,
     offset: u64,
     next_batch: u64,
     crc: u32,
@@ -80,6 +82,7 @@ impl Writer {
             identity,
             segment_bytes,
             segments: recovered.segments.iter().copied().collect(),
+            newborn: false,
             offset: recovered.end,
             next_batch: recovered.next_batch,
             crc: recovered.crc,
@@ -182,6 +185,7 @@ impl Writer {
     fn new_segment(&mut self, base: (u64, u64), bytes: &mut Vec<u8>) -> DiskOp {
         let number = self.segments.back().map_or(1, |(number, _)| number + 1);
         self.segments.push_back((number, base.0));
+        self.newborn = true;
         self.offset = 0;
         let (identity, batch, crc) = (self.identity, self.next_batch, self.crc);
         SegmentHeader { identity, number, base, batch, crc }.encode(bytes);
@@ -213,6 +217,7 @@ impl Writer {
         let Rides { held, number } = std::mem::take(&mut flight.rides);
         self.flying = None;
         self.sound = true;
+        self.newborn = false;
         (Landed::All { held, number }, id)
     }
 
@@ -222,15 +227,23 @@ impl Writer {
         self.sound
     }
 
+    /// Whether the log holds something durable. Before that, a snapshot in the
+    /// directory would be one that no log knows of.
+    pub fn begun(&self) -> bool {
+        self.segments.len() > usize::from(self.newborn)
+    }
+
     /// Since which tick a write has been flying.
     pub fn flying_since(&self) -> Option<u64> {
         self.flying.as_ref().map(|flight| flight.since)
     }
 
-    /// Segments that hold nothing beyond `index`; they are no longer counted.
+    /// Segments that hold nothing beyond `index`; they are no longer counted. The
+    /// last one with a durable batch stays: it holds term and vote.
     pub fn release(&mut self, index: u64) -> Vec<FileName> {
         let mut out = Vec::new();
-        while self.segments.get(1).is_some_and(|(_, base)| *base <= index) {
+        let least = 1 + usize::from(self.newborn);
+        while self.segments.len() > least && self.segments[1].1 <= index {
             let (number, _) = self.segments.pop_front().expect("there are two");
             out.push(segment_file(number));
         }

@@ -1,5 +1,7 @@
 //! Every flag that etcd 3.4 has, and what becomes of it here.
 
+use clap::{Arg, Command};
+
 /// One flag.
 pub struct Row {
     /// Without dashes.
@@ -150,18 +152,33 @@ pub fn default_of(name: &str) -> &'static str {
     }
 }
 
-/// What `--help` prints.
-pub fn help() -> String {
-    let mut text = String::from(
-        "quorate: a replicated, strongly consistent store that speaks etcd's v2 API\n\n\
-         Usage: quorate [--FLAG VALUE]...\n\n\
-         One dash or two, a space or `=`; each flag has a variable ETCD_FLAG_NAME.\n\n",
-    );
-    for row in ROWS {
-        if let Kind::Known { default, help } = row.kind {
-            let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
-            text += &format!("  --{:<28} {help}{default}\n", row.name);
-        }
+/// Every flag.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter()
+}
+
+/// The command line as clap is to read it.
+pub fn command() -> Command {
+    Command::new("quorate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A replicated, strongly consistent store that speaks etcd's v2 API")
+        .after_help(
+            "One dash or two, a space or `=`; each flag has a variable ETCD_FLAG_NAME.\n\
+             Other flags of etcd's are accepted or refused with one line that says why.",
+        )
+        .args_override_self(true)
+        .args(ROWS.iter().map(argument))
+}
+
+fn argument(row: &'static Row) -> Arg {
+    let argument = Arg::new(row.name).long(row.name).value_name("VALUE");
+    let argument = match row.form {
+        Value => argument.allow_hyphen_values(true),
+        Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+    };
+    match row.kind {
+        Kind::Known { default: "", help } => argument.help(help),
+        Kind::Known { default, help } => argument.help(format!("{help} [{default}]")),
+        Kind::Meaningless | Kind::NotYet { .. } => argument.hide(true),
     }
-    text + "\n  --help, --version\n\nOther flags of etcd's are accepted or refused with one line that says why.\n"
 }
