@@ -2,9 +2,9 @@
 //!
 //! `committed/BATCHxKEYS` is one member that is its whole cluster, with the
 //! server's bounds and snapshots, driven as the server's loop drives it. One
-//! round gives it BATCH writes, each of 16 bytes to one of KEYS keys, then
-//! completes what the disk had been given before, then takes a view in place of
-//! the last one. While a round's writes gather, those of the round before fly:
+//! round gives it BATCH writes, each of 16 bytes to one of KEYS keys, and the
+//! completion of what the disk had been given before, all at once, then takes a
+//! view in place of the last one. While a round's writes gather, those of the round before fly:
 //! each round so commits and answers as many writes as it asks, in one log write.
 //! The disk does nothing and is never late. The requests are made beforehand.
 
@@ -16,8 +16,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::tree::{Path, Tree};
 use quorate_engine::{
-    Attributes, Change, Config, Content, DiskOp, Done, Engine, Image, Input, Member, Outcome,
-    Output, Request, View, Write,
+    Attributes, Change, Config, Content, DiskId, DiskOp, Done, Engine, Image, Input, Member,
+    Outcome, Output, Request, View, Write,
 };
 
 criterion_group!(benches, committed, tree, command, recovery);
@@ -87,11 +87,12 @@ struct Solo {
     engine: Engine,
     disk: Disk,
     /// Given to the disk and not yet completed.
-    given: Vec<Output>,
+    given: Vec<(DiskId, DiskOp)>,
     requests: Vec<Request>,
     asked: u64,
     answered: u64,
     view: View,
+    inputs: Vec<Input>,
     out: Vec<Output>,
 }
 
@@ -100,11 +101,12 @@ impl Solo {
         let (engine, out) = Engine::recover(config(), Image::new()).expect("an empty directory");
         let requests = writes(keys).into_iter().map(Request::Write).collect();
         let view = engine.view();
-        let (given, asked, answered) = (Vec::new(), 0, 0);
-        let mut solo = Self { engine, disk, given, requests, asked, answered, view, out };
+        let (given, inputs) = (Vec::new(), Vec::new());
+        let (asked, answered) = (0, 0);
+        let mut solo = Self { engine, disk, given, requests, asked, answered, view, inputs, out };
         solo.carry_out();
         while solo.engine.view().leader.is_none() || !solo.given.is_empty() {
-            solo.step(Input::Tick { wall_ms: 1 });
+            solo.inputs.push(Input::Tick { wall_ms: 1 });
             solo.complete();
         }
         solo
@@ -123,30 +125,26 @@ impl Solo {
             let at = (self.asked as usize * 7) % self.requests.len();
             self.asked += 1;
             let request = self.requests[at].clone();
-            self.step(Input::Client { id: self.asked, request });
+            self.inputs.push(Input::Client { id: self.asked, request });
         }
         self.complete();
         self.view = self.engine.view();
     }
 
-    /// Completes what was given to the disk before now.
+    /// Completes what was given to the disk before now, and steps.
     fn complete(&mut self) {
-        for given in std::mem::take(&mut self.given) {
-            let Output::Disk { id, op } = given else { unreachable!("only these are kept") };
+        for (id, op) in self.given.drain(..) {
             self.disk.perform(op);
-            self.step(Input::Disk { id, result: Ok(()) });
+            self.inputs.push(Input::Disk { id, result: Ok(()) });
         }
-    }
-
-    fn step(&mut self, input: Input) {
-        self.engine.step(input, &mut self.out);
+        self.engine.step_all(self.inputs.drain(..), &mut self.out);
         self.carry_out();
     }
 
     fn carry_out(&mut self) {
         for output in self.out.drain(..) {
             match output {
-                Output::Disk { .. } => self.given.push(output),
+                Output::Disk { id, op } => self.given.push((id, op)),
                 Output::Reply { outcome: Outcome::Done(Done::Written { .. }), .. } => {
                     self.answered += 1;
                 }
