@@ -23,7 +23,7 @@ pub struct Config {
     /// Ticks between a leader's heartbeats.
     pub heartbeat_ticks: u32,
     /// Ticks without a leader before an election; the actual number is drawn
-    /// from one to two times this. Also how long a leader's log write may take.
+    /// from above one to two times this. Also how long a leader's log write may take.
     pub election_ticks: u32,
     /// Ticks after which a request is answered come what may. etcd: 5 s plus two
     /// election timeouts.

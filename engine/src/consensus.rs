@@ -85,7 +85,9 @@ impl Consensus {
         let situation = (raft.term, raft.state, raft.leader_id);
         let timeout = match self.drawn {
             Some((drawn_for, timeout)) if drawn_for == situation => timeout,
-            _ => self.rng.between(self.election_ticks, 2 * self.election_ticks),
+            // More than one timeout: after exactly one, others may still be bound to
+            // the leader by check-quorum's lease, and the round would be lost.
+            _ => self.rng.between(self.election_ticks + 1, 2 * self.election_ticks),
         };
         self.drawn = Some((situation, timeout));
         raft.set_randomized_election_timeout(timeout as usize);
@@ -119,22 +121,21 @@ impl Consensus {
 
     fn makes_sense(&self, from: NodeId, message: &RaftMessage) -> bool {
         let known = self.node.raft.prs().get(from).is_some() && from != self.node.raft.id;
-        let in_order = message.entries.windows(2).all(|pair| pair[1].index == pair[0].index + 1)
-            && message.entries.iter().all(|entry| entry.term <= message.term);
-        let follows = message.entries.first().is_none_or(|first| first.index == message.index + 1);
-        let plausible = message.term < MAX_TERM
-            && message.index < MAX_TERM
-            && message.commit < MAX_TERM
-            && message.request_snapshot == 0;
+        let numbers = [message.term, message.log_term, message.index, message.commit];
+        let plausible = numbers.iter().all(|number| *number < MAX_TERM)
+            && message.commit_term < MAX_TERM
+            && message.reject_hint < MAX_TERM
+            && message.request_snapshot == 0
+            && message.priority == 0
+            // What bears no term raft takes for its own word.
+            && (message.term == 0) == (message.kind == RaftKind::ReadIndex);
         known
             && plausible
             && match message.kind {
-                RaftKind::Append => in_order && follows && message.term > 0,
+                RaftKind::Append => in_order(message),
                 RaftKind::AppendResponse => message.reject || message.index <= self.log().last(),
                 // Only a leader may be asked: nothing is forwarded twice.
-                RaftKind::ReadIndex => {
-                    message.entries.len() == 1 && self.role() == Role::Leader && message.term == 0
-                }
+                RaftKind::ReadIndex => message.entries.len() == 1 && self.role() == Role::Leader,
                 RaftKind::ReadIndexResponse => message.entries.len() == 1,
                 RaftKind::Snapshot => false,
                 _ => true,
@@ -324,6 +325,23 @@ impl Consensus {
             ..Default::default()
         }
     }
+}
+
+/// Whether entries follow each other and the one that an append says is before
+/// them, and no term falls. Only the beginning of the log has no term: raft-rs
+/// would find that one also behind its end.
+fn in_order(append: &RaftMessage) -> bool {
+    let (mut index, mut term) = (append.index, append.log_term);
+    if (index == 0) != (term == 0) {
+        return false;
+    }
+    for entry in &append.entries {
+        if entry.index != index + 1 || entry.term < term.max(1) {
+            return false;
+        }
+        (index, term) = (entry.index, entry.term);
+    }
+    term <= append.term
 }
 
 fn from_raft_message(message: eraftpb::Message) -> Option<(NodeId, RaftMessage)> {

@@ -3,27 +3,8 @@
 mod common;
 
 use std::net::TcpListener;
-use std::process::Output;
 
-use common::{Cluster, Member, run_to_end};
-
-/// One line on stderr that contains `word`, and a failure.
-fn assert_refused(output: &Output, word: &str) {
-    let line = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "it should have failed: {line}");
-    assert!(line.contains(word), "no {word:?} in {line:?}");
-    assert_eq!(line.lines().count(), 1, "not one line: {line:?}");
-}
-
-fn files_of(member: &Member) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(&member.data_dir).into_iter().flatten();
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
-        .collect();
-    files.sort();
-    files
-}
+use common::{Cluster, assert_refused, run_to_end};
 
 #[test]
 fn a_restart_keeps_what_was_written() {
@@ -105,8 +86,8 @@ fn a_data_directory_of_another_cluster_is_left_alone() {
     let member = &mut cluster.members[0];
     assert_eq!(member.client().put("/v2/keys/a", "value=1").unwrap().status, 201);
     assert!(member.terminate().success());
-    let before = files_of(member);
+    let before = member.files();
     member.flag("--initial-cluster-token", "another");
     assert_refused(&member.run_to_end(), "the data belongs to member");
-    assert_eq!(files_of(member), before);
+    assert_eq!(member.files(), before);
 }

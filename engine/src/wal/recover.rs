@@ -185,6 +185,9 @@ impl Recovered {
         if batch.hard.commit > self.last() {
             return Err("more is committed than there is");
         }
+        if self.term_at(self.last()).is_some_and(|last| last > batch.hard.term) {
+            return Err("an entry is of a later term than the log");
+        }
         self.hard = batch.hard;
         Ok(())
     }
@@ -195,6 +198,9 @@ impl Recovered {
         }
         if self.hard.commit >= entry.index {
             return Err("an entry takes a committed one's place");
+        }
+        if self.term_at(entry.index - 1).is_none_or(|before| before > entry.term) {
+            return Err("an entry's term is lower than the one before");
         }
         let keep = usize::try_from(entry.index - self.base.0 - 1).expect("bounded by the length");
         self.entries.truncate(keep);

@@ -1,6 +1,7 @@
 //! Real `quorate` processes on loopback, and a small blocking HTTP client.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -93,9 +94,25 @@ impl Cluster {
     /// Plans, starts and waits until every member is healthy.
     pub fn start(size: usize) -> Self {
         let mut cluster = Self::new(size);
-        cluster.members.iter_mut().for_each(Member::start);
-        cluster.members.iter().for_each(Member::wait_until_healthy);
+        cluster.start_all();
         cluster
+    }
+
+    /// Starts every member and waits until all are healthy.
+    pub fn start_all(&mut self) {
+        self.members.iter_mut().for_each(Member::start);
+        self.members.iter().for_each(Member::wait_until_healthy);
+    }
+}
+
+/// A test that fails says what every member said.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for member in &self.members {
+                eprintln!("the log of {}:\n{}", member.name, member.log());
+            }
+        }
     }
 }
 
@@ -132,7 +149,7 @@ impl Member {
             }
             sleep(Duration::from_millis(20));
         }
-        panic!("{} is not healthy; its log:\n{}", self.name, self.log());
+        panic!("{} is not healthy", self.name);
     }
 
     /// Kills the process with SIGKILL.
@@ -152,6 +169,18 @@ impl Member {
     /// Sends a signal by name: STOP, CONT, INT, …
     pub fn signal(&self, name: &str) {
         self.signal_to(name, self.process.as_ref().expect("it runs"));
+    }
+
+    /// Every file of its data directory by name, whole.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let entries = std::fs::read_dir(&self.data_dir).into_iter().flatten();
+        let files = entries.map(|entry| entry.expect("it can be listed"));
+        files
+            .map(|file| {
+                let name = file.file_name().into_string().expect("a name in UTF-8");
+                (name, std::fs::read(file.path()).expect("it can be read"))
+            })
+            .collect()
     }
 
     /// A client of this member.
@@ -178,6 +207,14 @@ impl Drop for Member {
             let _ = process.wait();
         }
     }
+}
+
+/// One line on stderr that contains `word`, and a failure.
+pub fn assert_refused(output: &Output, word: &str) {
+    let line = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it should have failed: {line}");
+    assert!(line.contains(word), "no {word:?} in {line:?}");
+    assert_eq!(line.lines().count(), 1, "not one line: {line:?}");
 }
 
 /// Runs the binary with these flags to its end, which must come by itself.
@@ -230,6 +267,24 @@ impl Client {
         self
     }
 
+    /// Connects, if it is not connected. [`io::ErrorKind::ConnectionRefused`]
+    /// comes from nowhere else.
+    pub fn connect(&mut self) -> io::Result<()> {
+        if self.connection.is_none() {
+            let stream = TcpStream::connect(&self.address)?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(self.patience))?;
+            stream.set_write_timeout(Some(self.patience))?;
+            self.connection = Some(BufReader::new(stream));
+        }
+        Ok(())
+    }
+
+    /// Whether it has a connection, as far as it knows.
+    pub fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
     /// PUT with a form.
     pub fn put(&mut self, path: &str, form: &str) -> io::Result<Answer> {
         self.request("PUT", path, Some(form))
@@ -257,16 +312,8 @@ impl Client {
 
     /// A request byte for byte.
     pub fn send(&mut self, request: &str, head: bool) -> io::Result<Answer> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let stream = TcpStream::connect(&self.address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(self.patience))?;
-                stream.set_write_timeout(Some(self.patience))?;
-                BufReader::new(stream)
-            }
-        };
+        self.connect()?;
+        let mut connection = self.connection.take().expect("it is connected");
         connection.get_mut().write_all(request.as_bytes())?;
         let answer = read_answer(&mut connection, head)?;
         if answer.header("connection") != Some("close") {

@@ -1,0 +1,65 @@
+//! What the members' data directories say was applied, once they have stopped.
+
+use quorate_engine::{Config, Engine, FileName, Image, View};
+use quorate_server::{Identity, Url};
+use quorate_sim::check::{Hint, Violation};
+
+use crate::common::{Cluster, Member};
+
+/// More than any run makes.
+const EVERY_EVENT: usize = 1 << 20;
+
+/// Every event that the members have applied, from their logs alone.
+pub fn hint(cluster: &Cluster) -> Result<Hint, Violation> {
+    let mut hint = Hint::new(config(cluster, &cluster.members[0]).genesis_index());
+    for member in &cluster.members {
+        let config = Config { history_events: EVERY_EVENT, ..config(cluster, member) };
+        let view = recover(config, without_snapshots(image(member)));
+        view.tree.history().try_for_each(|event| hint.learn(event))?;
+    }
+    Ok(hint)
+}
+
+/// A member as it would start now.
+///
+/// # Panics
+/// When it has no snapshot, or when snapshot and log together make another state
+/// than the log alone.
+pub fn member(cluster: &Cluster, member: &Member) -> View {
+    let (config, image) = (config(cluster, member), image(member));
+    let logged = without_snapshots(image.clone());
+    assert!(logged.len() < image.len(), "{} has no snapshot: {:?}", member.name, image.keys());
+    let view = recover(config.clone(), image);
+    let replayed = recover(config, logged);
+    assert_eq!(
+        (view.applied, view.digest),
+        (replayed.applied, replayed.digest),
+        "{}: snapshot and log make another state than the log alone",
+        member.name
+    );
+    view
+}
+
+fn recover(config: Config, image: Image) -> View {
+    let (engine, _) = Engine::recover(config, image).expect("a sound data directory");
+    engine.view()
+}
+
+/// The log still has its first entry: a segment is 16 MiB.
+fn without_snapshots(mut image: Image) -> Image {
+    image.retain(|file, _| !file.as_str().starts_with("snap-"));
+    image
+}
+
+fn image(member: &Member) -> Image {
+    let files = member.files().into_iter();
+    files.map(|(name, bytes)| (FileName::new(&name), bytes.into())).collect()
+}
+
+fn config(cluster: &Cluster, member: &Member) -> Config {
+    let url = |member: &Member| Url::parse(&format!("http://{}", member.peer_address)).unwrap();
+    let members = cluster.members.iter().map(|other| (other.name.clone(), vec![url(other)]));
+    let members: Vec<_> = members.collect();
+    let identity = Identity::new(&member.name, &members, "etcd-cluster").unwrap();
+    Config::new(identity.id, identity.cluster, identity.members)
+}
