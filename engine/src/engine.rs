@@ -108,25 +108,26 @@ impl Engine {
     /// steps on after [`Output::Halt`], reuses a request id, or completes a disk
     /// operation twice.
     pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
+        self.step_all([input], out);
+    }
+
+    /// Life, when several inputs are there at once: they are taken in their order,
+    /// and what follows from them all leaves together. Writes then share one log
+    /// write and one append to each follower, where each by itself would cause its
+    /// own. A request answered in the same call as it is forgotten in may have its
+    /// reply all the same.
+    ///
+    /// # Panics
+    /// As [`Engine::step`].
+    pub fn step_all(&mut self, inputs: impl IntoIterator<Item = Input>, out: &mut Vec<Output>) {
         assert!(!self.halted, "a halted engine is stepped on");
-        let done = match input {
-            Input::Tick { wall_ms } => {
-                self.tick(wall_ms, out);
-                Ok(())
+        for input in inputs {
+            if let Err(halt) = self.take(input, out) {
+                self.halt(halt, out);
             }
-            Input::Peer { from, message } => self.peer(from, message, out),
-            Input::Client { id, request } => {
-                self.client(id, request, out);
-                Ok(())
+            if self.halted {
+                return;
             }
-            Input::Forget { id } => {
-                self.requests.forget(id);
-                Ok(())
-            }
-            Input::Disk { id, result } => self.disk(id, result, out),
-        };
-        if let Err(halt) = done {
-            return self.halt(halt, out);
         }
         self.settle(out);
         if !self.halted {
@@ -156,7 +157,24 @@ impl Engine {
         answers.into_iter().map(|(id, outcome)| Output::Reply { id, outcome }).collect()
     }
 
+    fn take(&mut self, input: Input, out: &mut Vec<Output>) -> Result<(), Halt> {
+        match input {
+            Input::Tick { wall_ms } => self.tick(wall_ms, out),
+            Input::Peer { from, message } => self.peer(from, message, out)?,
+            Input::Client { id, request } => self.client(id, request, out),
+            Input::Forget { id } => self.requests.forget(id),
+            Input::Disk { id, result } => self.disk(id, result, out)?,
+        }
+        Ok(())
+    }
+
     fn tick(&mut self, wall_ms: u64, out: &mut Vec<Output>) {
+        // Only ticks begin elections: what was said as a follower, and waits for
+        // the disk, must not leave as what a leader says, which does not.
+        self.settle(out);
+        if self.halted {
+            return;
+        }
         self.clock.tick(wall_ms);
         let now = self.clock.now();
         if self.stalled() {

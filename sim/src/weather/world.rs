@@ -213,20 +213,23 @@ impl World {
         self.note(format!("n{id} dies"));
     }
 
-    /// One step of one node, and everything that follows from it.
-    pub fn step(&mut self, shared: &Shared, id: NodeId, input: Input) {
+    /// One step of one node with all that has arrived, and everything that follows
+    /// from it.
+    pub fn step(&mut self, shared: &Shared, id: NodeId, inputs: Vec<Input>) {
         if self.node(id).alive.is_none() || self.failure.is_some() {
             return;
         }
         self.steps += 1;
         if let Some(alive) = &mut self.node(id).alive {
-            alive.queued = alive.queued.saturating_sub(1);
+            alive.queued = alive.queued.saturating_sub(inputs.len());
         }
-        self.hash_input(id, &input);
-        self.observe(id, Observation::In(&input));
+        for input in &inputs {
+            self.hash_input(id, input);
+            self.observe(id, Observation::In(input));
+        }
         let mut outputs = Vec::new();
         let alive = self.node(id).alive.as_mut().expect("just seen");
-        alive.engine.step(input, &mut outputs);
+        alive.engine.step_all(inputs, &mut outputs);
         self.after(shared, id, outputs);
     }
 
