@@ -175,7 +175,7 @@ impl Driver {
             };
             let now = Instant::now();
             if now >= next_tick {
-                next_tick = (next_tick + tick).max(now);
+                next_tick = now + tick;
                 if let Err(halt) = self.step(Input::Tick { wall_ms: wall_ms() }) {
                     return End::Halted(halt);
                 }
