@@ -180,7 +180,7 @@ impl KeyAnswers {
         let cause = format!("over the bound {bound}");
         match bound {
             Bound::KeyBytes | Bound::ValueBytes | Bound::Depth | Bound::AttributeBytes => {
-                self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0)
+                refusing(self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0))
             }
             Bound::PendingWrites
             | Bound::PendingBytes
@@ -191,10 +191,9 @@ impl KeyAnswers {
     }
 
     fn unavailable(&self, code: u16, message: &'static str, cause: &str) -> Answer {
-        let mut answer = self.error(StatusCode::SERVICE_UNAVAILABLE, code, message, cause, 0);
-        let headers = answer.headers_mut();
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        headers.insert(OUTCOME, HeaderValue::from_static("refused"));
+        let answer = self.error(StatusCode::SERVICE_UNAVAILABLE, code, message, cause, 0);
+        let mut answer = refusing(answer);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         answer
     }
 
@@ -294,6 +293,12 @@ pub fn allow_all_origins(mut answer: Answer) -> Answer {
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("accept, content-type, authorization"),
     );
+    answer
+}
+
+/// Says that what was asked for certainly did not happen.
+fn refusing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(OUTCOME, HeaderValue::from_static("refused"));
     answer
 }
 
