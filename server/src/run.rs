@@ -66,13 +66,13 @@ pub fn run(flags: Box<Flags>) -> Result<(), String> {
 fn prepare(flags: &Flags) -> Result<Ready, String> {
     let clients = bind_all(&flags.listen_client)?;
     let peers = bind_all(&flags.listen_peer)?;
-    let directory = DataDir::open(&flags.data_dir)?;
-    let image = directory.image()?;
-    if flags.existing && image.is_empty() {
+    if flags.existing && !DataDir::holds_data(&flags.data_dir)? {
         return Err("--initial-cluster-state=existing with an empty data directory: \
              joining a running cluster is not supported yet"
             .into());
     }
+    let directory = DataDir::open(&flags.data_dir)?;
+    let image = directory.image()?;
     let config = config(flags)?;
     let (engine, born) = Engine::recover(config.clone(), image)
         .map_err(|error| format!("data directory {}: {error}", flags.data_dir.display()))?;
