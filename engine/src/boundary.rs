@@ -288,6 +288,31 @@ pub enum Bound {
     LogBytes,
 }
 
+impl Bound {
+    const ALL: [Self; 9] = [
+        Self::PendingWrites,
+        Self::PendingBytes,
+        Self::PendingReads,
+        Self::KeyBytes,
+        Self::ValueBytes,
+        Self::Depth,
+        Self::AttributeBytes,
+        Self::UncommittedBytes,
+        Self::LogBytes,
+    ];
+
+    /// Its number on the wire, from 1 on.
+    pub(crate) fn number(self) -> u8 {
+        let at = Self::ALL.iter().position(|bound| *bound == self);
+        u8::try_from(at.expect("every bound is listed") + 1).expect("few bounds")
+    }
+
+    /// The bound of this number.
+    pub(crate) fn numbered(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number.checked_sub(1)?)).copied()
+    }
+}
+
 /// A name in the node's data directory. Files the engine does not know by name
 /// are left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

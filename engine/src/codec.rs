@@ -131,8 +131,11 @@ impl Reader {
     /// Length-prefixed UTF-8, copied, so that it does not keep a whole buffer
     /// alive.
     pub fn str(&mut self) -> Result<Arc<str>, DecodeError> {
-        let bytes = self.bytes()?;
-        std::str::from_utf8(&bytes).map(Into::into).map_err(|_| DecodeError("not UTF-8"))
+        let len = self.u32()? as usize;
+        let bytes = self.rest.get(..len).ok_or(DecodeError("cut short"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| DecodeError("not UTF-8"))?.into();
+        self.rest.advance(len);
+        Ok(text)
     }
 
     /// A count of things that each take at least `least` bytes: bounded by what

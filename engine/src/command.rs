@@ -87,7 +87,8 @@ impl Command {
         let stamp = Stamp { cluster_ms: from.u64()?, wall_ms: from.u64()? };
         let action = match from.u8()? {
             1 => {
-                let path = Path::new(&from.str()?).map_err(|_| DecodeError("not a clean path"))?;
+                let path =
+                    Path::try_from(from.str()?).map_err(|_| DecodeError("not a clean path"))?;
                 Do::Write(Write { path, change: decode_change(&mut from)? })
             }
             2 => Do::Publish(decode_attributes(&mut from)?),

@@ -237,8 +237,9 @@ impl Consensus {
             work.installed = Some((metadata.index, metadata.term));
             log.reset(metadata.index, metadata.term);
         }
-        log.append(ready.entries());
-        work.entries = ready.entries().iter().map(from_raft).collect();
+        let entries = ready.take_entries();
+        work.entries = entries.iter().map(from_raft).collect();
+        log.append(entries);
         self.node.advance_append_async(ready);
         Some(work)
     }

@@ -40,8 +40,10 @@ pub struct Engine {
     ids: DiskIds,
     /// Disk operations under way.
     pending: BTreeMap<DiskId, FileName>,
-    /// The highest commit index that a leader has told in this life.
+    /// The highest commit index that leaders have told in this life.
     learned: Option<u64>,
+    /// See [`View::ready`].
+    ready: bool,
     /// (term, leader) as of the last step.
     led_by: (u64, Option<NodeId>),
     halted: bool,
@@ -83,6 +85,7 @@ impl Engine {
             ids: DiskIds::default(),
             pending: BTreeMap::new(),
             learned: None,
+            ready: false,
             led_by: (0, None),
             halted: false,
             invariants: Invariants::default(),
@@ -105,25 +108,26 @@ impl Engine {
     /// steps on after [`Output::Halt`], reuses a request id, or completes a disk
     /// operation twice.
     pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
+        self.step_all([input], out);
+    }
+
+    /// Life, when several inputs are there at once: they are taken in their order,
+    /// and what follows from them all leaves together. Writes then share one log
+    /// write and one append to each follower, where each by itself would cause its
+    /// own. A request answered in the same call as it is forgotten in may have its
+    /// reply all the same.
+    ///
+    /// # Panics
+    /// As [`Engine::step`].
+    pub fn step_all(&mut self, inputs: impl IntoIterator<Item = Input>, out: &mut Vec<Output>) {
         assert!(!self.halted, "a halted engine is stepped on");
-        let done = match input {
-            Input::Tick { wall_ms } => {
-                self.tick(wall_ms, out);
-                Ok(())
+        for input in inputs {
+            if let Err(halt) = self.take(input, out) {
+                self.halt(halt, out);
             }
-            Input::Peer { from, message } => self.peer(from, message, out),
-            Input::Client { id, request } => {
-                self.client(id, request, out);
-                Ok(())
+            if self.halted {
+                return;
             }
-            Input::Forget { id } => {
-                self.requests.forget(id);
-                Ok(())
-            }
-            Input::Disk { id, result } => self.disk(id, result, out),
-        };
-        if let Err(halt) = done {
-            return self.halt(halt, out);
         }
         self.settle(out);
         if !self.halted {
@@ -140,7 +144,7 @@ impl Engine {
             leader: self.consensus.leader(),
             committed: self.consensus.committed(),
             applied: self.state.applied.0,
-            ready: self.learned.is_some_and(|committed| committed <= self.state.applied.0),
+            ready: self.ready,
             digest: self.state.digest(),
             members: self.state.members.clone(),
             tree: self.state.tree.clone(),
@@ -153,7 +157,24 @@ impl Engine {
         answers.into_iter().map(|(id, outcome)| Output::Reply { id, outcome }).collect()
     }
 
+    fn take(&mut self, input: Input, out: &mut Vec<Output>) -> Result<(), Halt> {
+        match input {
+            Input::Tick { wall_ms } => self.tick(wall_ms, out),
+            Input::Peer { from, message } => self.peer(from, message, out)?,
+            Input::Client { id, request } => self.client(id, request, out),
+            Input::Forget { id } => self.requests.forget(id),
+            Input::Disk { id, result } => self.disk(id, result, out)?,
+        }
+        Ok(())
+    }
+
     fn tick(&mut self, wall_ms: u64, out: &mut Vec<Output>) {
+        // Only ticks begin elections: what was said as a follower, and waits for
+        // the disk, must not leave as what a leader says, which does not.
+        self.settle(out);
+        if self.halted {
+            return;
+        }
         self.clock.tick(wall_ms);
         let now = self.clock.now();
         if self.stalled() {
@@ -224,10 +245,12 @@ impl Engine {
     fn follow_leader(&mut self, out: &mut Vec<Output>) {
         if self.serving() {
             self.clock.lead(self.state.tree.clock());
-            self.learned.get_or_insert(self.state.applied.0);
+            self.learned = self.learned.max(Some(self.state.applied.0));
         } else {
             self.clock.follow();
         }
+        let caught_up = self.learned.is_some_and(|told| told <= self.state.applied.0);
+        self.ready |= caught_up && self.state.applied.1 == self.consensus.term();
         let led_by = (self.consensus.term(), self.consensus.leader());
         if led_by.1 == Some(self.config.id) {
             self.taken.lead(led_by.0);

@@ -104,7 +104,7 @@ impl Log {
     }
 
     /// Appends entries, cutting off first what they contradict.
-    pub fn append(&mut self, new: &[eraftpb::Entry]) {
+    pub fn append(&mut self, new: Vec<eraftpb::Entry>) {
         let Some(first) = new.first() else { return };
         assert!(
             self.base.0 < first.index && first.index <= self.last() + 1,
@@ -118,7 +118,7 @@ impl Log {
             self.bytes -= weight(&cut);
         }
         self.bytes += new.iter().map(weight).sum::<u64>();
-        self.entries.extend(new.iter().cloned());
+        self.entries.extend(new);
     }
 
     /// Forgets the entries up to `index`, which a durable snapshot covers.

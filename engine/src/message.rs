@@ -8,6 +8,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::boundary::Bound;
 use crate::codec::{DecodeError, Encode, Reader};
 use crate::command::Command;
 use crate::log::Entry;
@@ -33,6 +34,8 @@ pub enum Message {
         boot: u64,
         /// The origin's name for it.
         seq: u64,
+        /// The leader's bound that it would exceed, if that is why.
+        bound: Option<Bound>,
     },
     /// A part of a snapshot.
     Chunk(Chunk),
@@ -152,10 +155,11 @@ impl Message {
                 out.u64(*term);
                 out.bytes(&command.encode());
             }
-            Self::NotTaken { boot, seq } => {
+            Self::NotTaken { boot, seq, bound } => {
                 out.u8(3);
                 out.u64(*boot);
                 out.u64(*seq);
+                out.u8(bound.map_or(0, Bound::number));
             }
             Self::Chunk(chunk) => {
                 out.u8(4);
@@ -182,7 +186,14 @@ impl Message {
         let message = match from.u8()? {
             1 => Self::Raft(RaftMessage::decode(&mut from)?),
             2 => Self::Forward { term: from.u64()?, command: Command::decode(from.bytes()?)? },
-            3 => Self::NotTaken { boot: from.u64()?, seq: from.u64()? },
+            3 => {
+                let (boot, seq) = (from.u64()?, from.u64()?);
+                let bound = match from.u8()? {
+                    0 => None,
+                    number => Some(Bound::numbered(number).ok_or(DecodeError("unknown bound"))?),
+                };
+                Self::NotTaken { boot, seq, bound }
+            }
             4 => {
                 let (term, index, index_term) = (from.u64()?, from.u64()?, from.u64()?);
                 let (offset, last) = (from.u64()?, from.bool()?);
@@ -267,7 +278,8 @@ impl fmt::Display for Message {
         match self {
             Self::Raft(raft) => raft.fmt(f),
             Self::Forward { term, command } => write!(f, "forward@{term} {command}"),
-            Self::NotTaken { seq, .. } => write!(f, "not-taken {seq}"),
+            Self::NotTaken { seq, bound: None, .. } => write!(f, "not-taken {seq}"),
+            Self::NotTaken { seq, bound: Some(bound), .. } => write!(f, "not-taken {seq}: {bound}"),
             Self::Chunk(chunk) => {
                 let end = if chunk.last { " last" } else { "" };
                 let (index, term, offset) = (chunk.index, chunk.index_term, chunk.offset);

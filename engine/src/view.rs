@@ -34,8 +34,9 @@ pub struct View {
     pub committed: u64,
     /// Raft index up to which the tree has applied them.
     pub applied: u64,
-    /// Whether this life has learned a commit index from a leader: before it,
-    /// what the tree holds may be older than what this node once showed, and
+    /// Whether this life has heard from a leader how far the log is committed,
+    /// and has applied as much, with an entry of that leader's own term. Before
+    /// it, what the tree holds may be older than what this node once showed, and
     /// local reads are not to be served.
     pub ready: bool,
     /// Equal on two members at the same applied index, always.

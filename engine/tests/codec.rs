@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::message::{Chunk, RaftKind, RaftMessage};
 use quorate_engine::tree::Path;
-use quorate_engine::{Attributes, Change, Condition, Content, Entry, Message, Write};
+use quorate_engine::{Attributes, Bound, Change, Condition, Content, Entry, Message, Write};
 
 fn text() -> impl Strategy<Value = Arc<str>> {
     ".{0,20}".prop_map(Into::into)
@@ -102,11 +102,19 @@ fn raft() -> impl Strategy<Value = RaftMessage> {
     })
 }
 
+fn bound() -> impl Strategy<Value = Option<Bound>> {
+    prop::sample::select(vec![None, Some(Bound::PendingWrites), Some(Bound::LogBytes)])
+}
+
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         raft().prop_map(Message::Raft),
         (any::<u64>(), command()).prop_map(|(term, command)| Message::Forward { term, command }),
-        any::<(u64, u64)>().prop_map(|(boot, seq)| Message::NotTaken { boot, seq }),
+        (any::<(u64, u64)>(), bound()).prop_map(|((boot, seq), bound)| Message::NotTaken {
+            boot,
+            seq,
+            bound
+        }),
         (any::<([u64; 4], bool)>(), bytes()).prop_map(|((numbers, last), bytes)| {
             let [term, index, index_term, offset] = numbers;
             Message::Chunk(Chunk { term, index, index_term, offset, bytes, last })

@@ -69,9 +69,10 @@ pub struct Driver {
     peers: Peers,
     statistics: Statistics,
     waiting: HashMap<RequestId, oneshot::Sender<Outcome>>,
+    inputs: Vec<Input>,
     out: Vec<Output>,
     replies: Vec<(RequestId, Outcome)>,
-    completions: Vec<(DiskId, Result<(), DiskError>)>,
+    completions: Vec<Input>,
 }
 
 impl Node {
@@ -154,6 +155,7 @@ impl Driver {
             peers,
             statistics,
             waiting: HashMap::new(),
+            inputs: Vec::new(),
             out: Vec::new(),
             replies: Vec::new(),
             completions: Vec::new(),
@@ -176,7 +178,8 @@ impl Driver {
             let now = Instant::now();
             if now >= next_tick {
                 next_tick = now + tick;
-                if let Err(halt) = self.step(Input::Tick { wall_ms: wall_ms() }) {
+                self.inputs.push(Input::Tick { wall_ms: wall_ms() });
+                if let Err(halt) = self.step() {
                     return End::Halted(halt);
                 }
             }
@@ -187,9 +190,9 @@ impl Driver {
         }
     }
 
-    /// Takes what is there, waiting for a first word until the next tick is due.
-    /// Disk completions come last: what they release then holds all the writes
-    /// that were waiting beside them.
+    /// Takes what is there, waiting for a first word until the next tick is due,
+    /// and gives it all to the engine at once. Disk completions come last: what
+    /// they release then holds all the writes that were waiting beside them.
     fn take_batch(&mut self, until: Instant) -> Result<bool, Halt> {
         let patience = until.saturating_duration_since(Instant::now());
         let mut word = match self.inbox.recv_timeout(patience) {
@@ -201,45 +204,42 @@ impl Driver {
         while let Some(next) = word {
             match next {
                 Word::Stop => stop = true,
-                next => self.take(next)?,
+                next => self.take(next),
             }
             taken += 1;
             word = if taken < BATCH { self.inbox.try_recv().ok() } else { None };
         }
-        for (id, result) in std::mem::take(&mut self.completions) {
-            self.step(Input::Disk { id, result })?;
-        }
+        self.inputs.append(&mut self.completions);
+        self.step()?;
         Ok(stop)
     }
 
-    fn take(&mut self, word: Word) -> Result<(), Halt> {
+    fn take(&mut self, word: Word) {
         match word {
             Word::Client { id, request, reply } => {
                 self.waiting.insert(id, reply);
-                self.step(Input::Client { id, request })
+                self.inputs.push(Input::Client { id, request });
             }
             Word::Forget { id } => {
                 self.waiting.remove(&id);
-                self.step(Input::Forget { id })
+                self.inputs.push(Input::Forget { id });
             }
             Word::Peer { from, message } => {
                 self.statistics.received(from, &message);
-                self.step(Input::Peer { from, message })
+                self.inputs.push(Input::Peer { from, message });
             }
             Word::Disk { id, result } => {
-                self.completions.push((id, result));
-                Ok(())
+                self.completions.push(Input::Disk { id, result });
             }
             Word::Statistics { reply } => {
                 let _ = reply.send(self.statistics.clone());
-                Ok(())
             }
             Word::Stop => unreachable!("taken by the caller"),
         }
     }
 
-    fn step(&mut self, input: Input) -> Result<(), Halt> {
-        self.engine.step(input, &mut self.out);
+    fn step(&mut self) -> Result<(), Halt> {
+        self.engine.step_all(self.inputs.drain(..), &mut self.out);
         self.carry_out()
     }
 

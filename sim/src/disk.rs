@@ -35,11 +35,12 @@ use xxhash_rust::xxh3::Xxh3;
 pub const SECTOR: u64 = 512;
 
 /// One node's disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Disk {
     files: BTreeMap<FileName, File>,
     pending: VecDeque<(DiskId, DiskOp)>,
     pretends: bool,
+    sector: u64,
 }
 
 /// How far an operation under way came before the end.
@@ -89,7 +90,20 @@ struct Piece {
     bytes: Bytes,
 }
 
+impl Default for Disk {
+    fn default() -> Self {
+        let (files, pending) = (BTreeMap::new(), VecDeque::new());
+        Self { files, pending, pretends: false, sector: SECTOR }
+    }
+}
+
 impl Disk {
+    /// An empty disk whose sectors have so many bytes, at least one: small ones
+    /// tear what a large one would keep whole.
+    pub fn with_sector(sector: u64) -> Self {
+        Self { sector: sector.max(1), ..Self::default() }
+    }
+
     /// A disk that holds this, durably.
     pub fn new(image: Image) -> Self {
         let mut disk = Self::default();
@@ -145,7 +159,7 @@ impl Disk {
             let _ = self.perform(op, happened == Happened::Wholly);
         }
         for file in self.files.values_mut() {
-            file.forget(mercy);
+            file.forget(self.sector, mercy);
         }
     }
 
@@ -155,7 +169,7 @@ impl Disk {
             match op {
                 DiskOp::Write { file, offset, bytes, .. } if happened == Happened::Partly => {
                     let Some(file) = self.files.get_mut(&file) else { continue };
-                    let kept = kept(Piece { offset, bytes }, mercy);
+                    let kept = kept(Piece { offset, bytes }, self.sector, mercy);
                     file.cached.extend(kept);
                 }
                 op => {
@@ -294,9 +308,9 @@ impl File {
         });
     }
 
-    fn forget(&mut self, mercy: &mut dyn Mercy) {
+    fn forget(&mut self, sector: u64, mercy: &mut dyn Mercy) {
         for piece in std::mem::take(&mut self.cached) {
-            for sector in kept(piece, mercy) {
+            for sector in kept(piece, sector, mercy) {
                 sector.put(&mut self.durable);
             }
         }
@@ -314,10 +328,10 @@ impl Piece {
     }
 
     /// Cuts at the disk's sectors.
-    fn sectors(mut self) -> Vec<Self> {
+    fn sectors(mut self, size: u64) -> Vec<Self> {
         let mut sectors = Vec::new();
         while !self.bytes.is_empty() {
-            let room = usize::try_from(SECTOR - self.offset % SECTOR).expect("a sector is small");
+            let room = usize::try_from(size - self.offset % size).expect("a sector is small");
             let bytes = self.bytes.split_to(room.min(self.bytes.len()));
             let next = self.offset + bytes.len() as u64;
             sectors.push(Self { offset: self.offset, bytes });
@@ -371,8 +385,8 @@ impl<R: Rng> Mercy for Chance<'_, R> {
     }
 }
 
-fn kept(piece: Piece, mercy: &mut dyn Mercy) -> Vec<Piece> {
-    let sectors = (0..).zip(piece.sectors());
+fn kept(piece: Piece, size: u64, mercy: &mut dyn Mercy) -> Vec<Piece> {
+    let sectors = (0..).zip(piece.sectors(size));
     sectors.filter(|(nth, _)| mercy.sector(*nth)).map(|(_, sector)| sector).collect()
 }
 

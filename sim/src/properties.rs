@@ -13,6 +13,7 @@ mod leader_completeness;
 mod log_matching;
 mod monotonic;
 mod quorum;
+mod stamps;
 mod state_machine_safety;
 mod votes;
 mod zombie;
@@ -82,6 +83,7 @@ impl Properties {
             Box::<acknowledged::Acknowledged>::default(),
             Box::<state_machine_safety::StateMachineSafety>::default(),
             Box::<monotonic::Monotonic>::default(),
+            Box::<stamps::Stamps>::default(),
             Box::new(zombie::Zombie::new(config.election_ticks)),
             Box::<at_most_once::AtMostOnce>::default(),
             Box::new(answers::Answers::new(config.deadline_ticks)),

@@ -150,6 +150,23 @@ impl Tabletop {
         self.finish(id, disk_id)
     }
 
+    /// This disk operation of a node's completes.
+    pub fn disk_named(&mut self, id: NodeId, disk_id: DiskId) -> Result<(), Mishap> {
+        self.finish(id, disk_id)
+    }
+
+    /// The `nth` of a node's disk operations that may complete does so: operations
+    /// on different files overtake each other.
+    pub fn disk_nth(&mut self, id: NodeId, nth: usize) -> Result<(), Mishap> {
+        let disk = &self.node(id)?.disk;
+        let ready: Vec<DiskId> =
+            disk.pending().map(|(id, _)| id).filter(|id| disk.may_finish(*id)).collect();
+        match ready.get(nth % ready.len().max(1)) {
+            Some(&disk_id) => self.finish(id, disk_id),
+            None => impossible(format!("n{id} has nothing to write")),
+        }
+    }
+
     /// A node's oldest disk operation fails.
     pub fn fail(&mut self, id: NodeId, why: &str) -> Result<(), Mishap> {
         let node = self.node(id)?;

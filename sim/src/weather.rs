@@ -18,7 +18,7 @@ mod world;
 
 pub use lies::Lie;
 pub use plan::{Action, Plan, Step};
-pub use run::{Failure, Report, run};
+pub use run::{Failure, Report, Seen, run};
 pub use scenario::{Down, Expect, Scenario, ScenarioError};
 
 use rand::SeedableRng;

@@ -73,7 +73,10 @@ impl Walk {
             }
             580..600 => self.table.lose(id, other, 0),
             600..640 => self.table.duplicate(id, other, 0),
-            640..850 => self.table.disk(id),
+            640..850 => {
+                let nth = self.rng.random_range(0..4);
+                self.table.disk_nth(id, nth)
+            }
             850..935 => {
                 let request = self.request();
                 self.table.client(id, request).map(|_| ())

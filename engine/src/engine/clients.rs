@@ -96,17 +96,29 @@ impl Engine {
         if !self.taken.first(term, command.origin) {
             return;
         }
-        let bounded = self.within_bounds(&command.action).is_ok();
-        if !leads || !bounded || self.propose(command).is_err() {
-            out.push(Output::Peer { to: from, message: Message::NotTaken { boot, seq } });
+        let taken = if leads {
+            let bounded = self.within_bounds(&command.action).map_err(Refused::Bound);
+            bounded.and_then(|()| self.propose(command))
+        } else {
+            Err(Refused::NoLeader)
+        };
+        if let Err(refused) = taken {
+            let bound = if let Refused::Bound(bound) = refused { Some(bound) } else { None };
+            out.push(Output::Peer { to: from, message: Message::NotTaken { boot, seq, bound } });
         }
     }
 
     /// The leader did not take a write of ours.
-    pub(super) fn not_taken(&mut self, boot: u64, seq: u64, out: &mut Vec<Output>) {
+    pub(super) fn not_taken(
+        &mut self,
+        boot: u64,
+        seq: u64,
+        bound: Option<Bound>,
+        out: &mut Vec<Output>,
+    ) {
         if boot == self.config.boot && self.requests.write_ended(seq) {
-            let outcome = Outcome::Refused(Refused::NoLeader);
-            out.push(Output::Reply { id: seq, outcome });
+            let refused = bound.map_or(Refused::NoLeader, Refused::Bound);
+            out.push(Output::Reply { id: seq, outcome: Outcome::Refused(refused) });
         }
     }
 
@@ -127,7 +139,6 @@ impl Engine {
             self.requests.term_applied(term, &mut answers);
             reply_all(answers, out);
         }
-        self.keeper.pace(index);
         Ok(())
     }
 

@@ -55,9 +55,9 @@ impl Engine {
             return;
         }
         if self.install.is_none() {
-            let too_large = self.consensus.log().bytes() > self.config.max_log_bytes / 2;
-            self.keeper.consider(&self.state, too_large);
+            self.keeper.consider(&self.state, self.consensus.log().bytes());
         }
+        self.keeper.pace(self.state.applied.0, self.consensus.log().bytes());
         let write = self.keeper.next(&mut self.ids);
         self.issue(write, out);
         let write = self.receiver.next(&mut self.ids);
@@ -76,10 +76,15 @@ impl Engine {
         let (index, term) = self.keeper.durable();
         self.consensus.offer_snapshot(index, term);
         let (entries, bytes) = (self.config.catch_up_entries, self.config.max_log_bytes / 4);
-        let purge = self.consensus.log().compactable(index, entries, bytes);
-        self.consensus.compact(purge);
-        let segments = self.wal.release(self.consensus.log().first() - 1);
-        self.keeper.discard(segments);
+        let log = self.consensus.log();
+        let purge = log.compactable(index, entries, bytes);
+        // A follower that is being sent a snapshot wants what comes behind it.
+        let awaited = self.senders.oldest().filter(|_| log.bytes() <= bytes);
+        self.consensus.compact(purge.min(awaited.unwrap_or(purge)));
+        // While a received snapshot is being installed, the log in memory already
+        // begins behind it, and the one on disk does not.
+        let covered = (self.consensus.log().first() - 1).min(index);
+        self.keeper.discard(self.wal.release(covered));
     }
 
     /// A received snapshot is verified and durable: now raft may know. It may
@@ -99,7 +104,7 @@ impl Engine {
             }
             self.install = None;
         }
-        if at.0 != self.keeper.durable().0 {
+        if !self.keeper.holds(at.0) {
             self.keeper.discard([snapshot_file(at.0)]);
         }
     }

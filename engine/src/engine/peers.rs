@@ -19,7 +19,7 @@ impl Engine {
         match message {
             Message::Raft(raft) => return self.raft(from, raft),
             Message::Forward { term, command } => self.forwarded(from, term, command, out),
-            Message::NotTaken { boot, seq } => self.not_taken(boot, seq, out),
+            Message::NotTaken { boot, seq, bound } => self.not_taken(boot, seq, bound, out),
             Message::Chunk(chunk) => return self.chunk(from, chunk, out),
             Message::ChunkAck { index, received } => {
                 let chunks = self.senders.ack(from, index, received, self.clock.now());
@@ -30,13 +30,14 @@ impl Engine {
     }
 
     fn raft(&mut self, from: NodeId, message: RaftMessage) -> Result<(), Halt> {
-        let told = (message.kind == RaftKind::Append).then_some((message.term, message.commit));
+        let tells = matches!(message.kind, RaftKind::Append | RaftKind::Heartbeat);
+        let told = tells.then_some((message.term, message.commit));
         self.consensus.step(from, message)?;
         let current = (self.consensus.term(), self.consensus.leader());
         if let Some((term, commit)) = told
             && current == (term, Some(from))
         {
-            self.learned.get_or_insert(commit);
+            self.learned = self.learned.max(Some(commit));
         }
         Ok(())
     }

@@ -16,11 +16,14 @@ pub(crate) struct Keeper {
     cluster: u64,
     chunk_bytes: usize,
     entries: u64,
+    /// What the log may hold at most.
+    bytes: u64,
     writer: Option<SnapshotWriter>,
     /// The state in the durable snapshot, kept frozen to be sent.
     durable: Option<State>,
-    /// The raft index at which the last one began.
+    /// The raft index at which the last one began, and the log's bytes then.
     begun: u64,
+    begun_bytes: u64,
     /// Files that are no longer needed, removed one after the other.
     rubbish: VecDeque<FileName>,
     removing: Option<DiskId>,
@@ -34,9 +37,11 @@ impl Keeper {
             cluster: config.cluster,
             chunk_bytes: config.chunk_bytes,
             entries: config.snapshot_entries,
+            bytes: config.max_log_bytes,
             writer: None,
             durable: (begun > 0).then(|| found.clone()),
             begun,
+            begun_bytes: 0,
             rubbish: VecDeque::new(),
             removing: None,
         }
@@ -47,6 +52,11 @@ impl Keeper {
         self.durable.as_ref().map_or((0, 0), |state| state.applied)
     }
 
+    /// Whether the file of this index is the durable snapshot's, or about to be.
+    pub fn holds(&self, index: u64) -> bool {
+        self.durable().0 == index || self.writer.as_ref().is_some_and(|it| it.at().0 == index)
+    }
+
     /// The durable snapshot, to be sent.
     pub fn stream(&self) -> Option<Stream> {
         self.durable.clone().map(|state| Stream::new(self.cluster, state))
@@ -54,21 +64,24 @@ impl Keeper {
 
     /// Begins a snapshot if one is due: so many entries after the last began, or
     /// when the log has grown too large, but never two at once.
-    pub fn consider(&mut self, state: &State, log_too_large: bool) {
+    pub fn consider(&mut self, state: &State, log_bytes: u64) {
         let (applied, _) = state.applied;
-        let due = applied >= self.begun + self.entries || (log_too_large && applied > self.begun);
-        if due && self.writer.is_none() {
-            self.begun = applied;
+        let too_large = log_bytes > self.bytes / 2 && applied > self.begun;
+        if (applied >= self.begun + self.entries || too_large) && self.writer.is_none() {
+            (self.begun, self.begun_bytes) = (applied, log_bytes);
             self.writer =
                 Some(SnapshotWriter::begin(self.cluster, state.clone(), self.chunk_bytes));
         }
     }
 
-    /// The log has grown by so many entries: let the snapshot grow so that it is
-    /// whole when half of the way to the next one is gone.
-    pub fn pace(&mut self, applied: u64) {
+    /// Lets the snapshot grow with the log, so that it is whole when half of the
+    /// way to the next one is gone, by entries or by bytes, whichever is further.
+    pub fn pace(&mut self, applied: u64, log_bytes: u64) {
         if let Some(writer) = &mut self.writer {
-            writer.pace(applied - self.begun, self.entries.div_ceil(2));
+            let entries = (applied - self.begun, self.entries.div_ceil(2));
+            let bytes = (log_bytes.saturating_sub(self.begun_bytes), self.bytes.div_ceil(8));
+            writer.pace(entries);
+            writer.pace(bytes);
         }
     }
 

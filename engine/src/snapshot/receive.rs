@@ -68,7 +68,10 @@ impl Receiver {
         let same =
             |receipt: &Receipt| (receipt.from, receipt.term, receipt.at) == (from, chunk.term, at);
         if !self.receipt.as_ref().is_some_and(same) {
-            if chunk.offset != 0 {
+            // A late first chunk of an older transfer begins nothing.
+            let older =
+                |receipt: &Receipt| (receipt.term, receipt.at.0) > (chunk.term, chunk.index);
+            if chunk.offset != 0 || self.receipt.as_ref().is_some_and(older) {
                 return None;
             }
             let collector = Collector::new(self.cluster, self.history_events);

@@ -91,6 +91,11 @@ impl Senders {
         given_up
     }
 
+    /// The index of the oldest snapshot under way.
+    pub fn oldest(&self) -> Option<u64> {
+        self.transfers.values().map(|transfer| transfer.stream.at().0).min()
+    }
+
     /// Drops the transfers that nobody waits for any more.
     pub fn keep(&mut self, mut awaited: impl FnMut(NodeId) -> bool) {
         self.transfers.retain(|to, _| awaited(*to));

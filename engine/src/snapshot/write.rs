@@ -61,12 +61,12 @@ impl SnapshotWriter {
         self.allowance = self.allowance.saturating_add(chunks);
     }
 
-    /// The log has grown by `grown` entries since this began; be whole when it has
-    /// grown by `goal`.
-    pub fn pace(&mut self, grown: u64, goal: u64) {
-        let size = self.stream.estimated_bytes().max(1);
-        let share = size.saturating_mul(grown.min(goal)) / goal.max(1);
-        if share > self.offset {
+    /// The log has grown by so much since this began; be whole when it has grown to
+    /// the goal.
+    pub fn pace(&mut self, (grown, goal): (u64, u64)) {
+        let size = u128::from(self.stream.estimated_bytes());
+        let share = size * u128::from(grown) / u128::from(goal.max(1));
+        if share > self.offset.into() || grown >= goal {
             self.allowance = self.allowance.max(1);
         }
     }

@@ -34,17 +34,7 @@ impl Path {
 
     /// Takes a path that is already clean.
     pub fn new(text: &str) -> Result<Self, PathError> {
-        if text == "/" {
-            return Ok(Self::root());
-        }
-        let names = text.strip_prefix('/').ok_or(PathError::Relative)?;
-        for name in names.split('/') {
-            match name {
-                "" => return Err(PathError::Empty),
-                "." | ".." => return Err(PathError::Dots),
-                _ => {}
-            }
-        }
+        check(text)?;
         Ok(Self(text.into()))
     }
 
@@ -100,6 +90,31 @@ impl Path {
         let skip = if from.is_root() { 0 } else { from.0.len() };
         self.0[skip..].contains("/_")
     }
+}
+
+impl TryFrom<Arc<str>> for Path {
+    type Error = PathError;
+
+    /// As [`Path::new`], without a copy.
+    fn try_from(text: Arc<str>) -> Result<Self, PathError> {
+        check(&text)?;
+        Ok(Self(text))
+    }
+}
+
+fn check(text: &str) -> Result<(), PathError> {
+    if text == "/" {
+        return Ok(());
+    }
+    let names = text.strip_prefix('/').ok_or(PathError::Relative)?;
+    for name in names.split('/') {
+        match name {
+            "" => return Err(PathError::Empty),
+            "." | ".." => return Err(PathError::Dots),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A place in the order of paths, to look up and seek without making a path.

@@ -171,7 +171,7 @@ fn decode_view(path: Path, from: &mut Reader) -> Result<NodeView, DecodeError> {
 }
 
 fn decode_path(from: &mut Reader) -> Result<Path, DecodeError> {
-    let path = Path::new(&from.str()?).map_err(|_| DecodeError("not a clean path"))?;
+    let path = Path::try_from(from.str()?).map_err(|_| DecodeError("not a clean path"))?;
     if path.is_root() { Err(DecodeError("the root is not a stored node")) } else { Ok(path) }
 }
 

@@ -109,6 +109,14 @@ impl Recovered {
             }
             Err(error) => return Err(corrupt(file, 0, error.0)),
         };
+        // Header durable, first batch torn: the creation did not complete either.
+        if last
+            && !self.segments.is_empty()
+            && !batch_behind(seed, bytes, SEGMENT_HEADER, self.next_batch)
+        {
+            self.unborn = Some(file.clone());
+            return Ok(());
+        }
         self.follow(number, file, header)?;
         let mut at = SEGMENT_HEADER;
         loop {
@@ -126,13 +134,6 @@ impl Recovered {
                 }
                 Err(error) => return Err(corrupt(file, at, error.0)),
             }
-        }
-        if at == SEGMENT_HEADER && last && self.segments.len() > 1 {
-            // Header durable, first batch torn: the creation did not complete.
-            self.segments.pop();
-            self.unborn = Some(file.clone());
-            self.torn = false;
-            return Ok(());
         }
         self.end = at as u64;
         Ok(())

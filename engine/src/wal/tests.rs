@@ -46,7 +46,7 @@ impl Scene {
             .map(|(index, size)| Entry { index, term, data: vec![index as u8; *size].into() })
             .collect();
         let raft: Vec<_> = entries.iter().cloned().map(crate::log::to_raft).collect();
-        self.log.append(&raft);
+        self.log.append(raft);
         self.hard.term = self.hard.term.max(term);
         self.work += 1;
         self.writer.gather(self.work, None, entries, Vec::new());
@@ -118,7 +118,7 @@ fn a_later_entry_cuts_off_what_it_contradicts() {
 fn entries_superseded_while_they_gather_are_never_written() {
     let mut scene = Scene::new();
     let entry = |index, term| Entry { index, term, data: Bytes::from_static(b"x") };
-    scene.log.append(&[crate::log::to_raft(entry(1, 2))]);
+    scene.log.append(vec![crate::log::to_raft(entry(1, 2))]);
     scene.writer.gather(1, None, vec![entry(1, 1), entry(2, 1)], Vec::new());
     scene.writer.gather(2, None, vec![entry(1, 2)], Vec::new());
     scene.hard.term = 2;

@@ -153,6 +153,8 @@ impl Writer {
             Item::Snapshot(index, term).encode(&mut items);
         }
         let first = entries.first().map(|entry| entry.index);
+        // The batch after this one will be about as large.
+        self.gathering.entries.reserve(entries.len());
         for entry in entries {
             Item::Entry(entry).encode(&mut items);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_engine::command::{Command, Do, Origin};
+use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::tree::{Path, Tree};
 use quorate_engine::{
@@ -309,6 +309,21 @@ fn request_entry(index: u64, term: u64, id: u64) -> Entry {
     let origin = Origin { node: 2, boot: 1, seq: id };
     let command = Command { origin, stamp: Default::default(), action: Do::Write(set()) };
     Entry { index, term, data: command.encode().into() }
+}
+
+#[test]
+fn a_stamp_that_falls() {
+    let stamped = |index, cluster_ms| {
+        let stamp = Stamp { cluster_ms, wall_ms: 0 };
+        let origin = Origin { node: 2, boot: 1, seq: index };
+        let command = Command { origin, stamp, action: Do::Write(set()) };
+        Entry { index, term: 1, data: command.encode().into() }
+    };
+    let falls = vec![(1, out(2, append(1, (0, 0), 0, vec![stamped(1, 9), stamped(2, 8)])))];
+    breaks("stamps never fall", falls);
+    let shows = (1, out(2, append(1, (0, 0), 0, vec![stamped(1, 9)])));
+    let later = (1, out(2, append(1, (1, 1), 0, vec![stamped(2, 8)])));
+    breaks("stamps never fall", vec![shows, later]);
 }
 
 #[test]

@@ -79,6 +79,15 @@ impl Nemesis {
                 self.stop(id, false);
                 self.later(ms, move |it| it.start(id));
             }
+            Action::KillCrash(id, ms) => {
+                drop(world);
+                self.stop(id, false);
+                self.start(id);
+                self.later(ms, move |it| {
+                    it.stop(id, true);
+                    it.start(id);
+                });
+            }
             Action::Pause(id, ms) => {
                 world.note(format!("n{id} pauses"));
                 let handle = self.nodes[&id].id();

@@ -25,14 +25,24 @@ async fn live(shared: Shared, id: NodeId) {
         let word = madsim::time::timeout(left, words.recv()).await;
         let mut world = shared.lock();
         match word {
-            Ok(Some(input)) => world.step(&shared, id, input),
+            Ok(Some(input)) => {
+                let mut inputs = vec![input];
+                while let Ok(more) = words.try_recv() {
+                    // What was answered before it is not to be blamed on it.
+                    if matches!(more, Input::Forget { .. }) {
+                        world.step(&shared, id, std::mem::take(&mut inputs));
+                    }
+                    inputs.push(more);
+                }
+                world.step(&shared, id, inputs);
+            }
             Ok(None) => return,
             Err(_) => {
                 // One tick, however long it has been away.
                 next_tick = Instant::now() + period;
                 let since = world.began.elapsed();
                 let wall_ms = world.node(id).clock.wall_ms(since);
-                world.step(&shared, id, Input::Tick { wall_ms });
+                world.step(&shared, id, vec![Input::Tick { wall_ms }]);
             }
         }
     }

@@ -34,6 +34,8 @@ pub enum Action {
     Crash(NodeId, u64),
     /// The process is killed; another starts after so many ms.
     Kill(NodeId, u64),
+    /// The process is killed and starts again; after so many ms the power fails.
+    KillCrash(NodeId, u64),
     /// The node does nothing for so many ms.
     Pause(NodeId, u64),
     /// The disk answers nothing for so many ms.
@@ -51,7 +53,7 @@ impl Plan {
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
         let nodes = scenario.nodes;
         let faults = &scenario.faults;
-        let kinds: [(&str, Option<Fault>, Box<Draw>); 8] = [
+        let kinds: [(&str, Option<Fault>, Box<Draw>); 9] = [
             (
                 "partition",
                 faults.partition,
@@ -79,6 +81,11 @@ impl Plan {
             ),
             ("crash", faults.crash, Box::new(move |rng, ms| Action::Crash(node(rng, nodes), ms))),
             ("kill", faults.kill, Box::new(move |rng, ms| Action::Kill(node(rng, nodes), ms))),
+            (
+                "kill-crash",
+                faults.kill_crash,
+                Box::new(move |rng, ms| Action::KillCrash(node(rng, nodes), ms)),
+            ),
             ("pause", faults.pause, Box::new(move |rng, ms| Action::Pause(node(rng, nodes), ms))),
             ("stall", faults.stall, Box::new(move |rng, ms| Action::Stall(node(rng, nodes), ms))),
             (
@@ -160,6 +167,7 @@ impl fmt::Display for Step {
             }
             Action::Crash(node, ms) => write!(f, "crash n{node} for {ms} ms"),
             Action::Kill(node, ms) => write!(f, "kill n{node} for {ms} ms"),
+            Action::KillCrash(node, ms) => write!(f, "kill n{node}, crash it {ms} ms later"),
             Action::Pause(node, ms) => write!(f, "pause n{node} for {ms} ms"),
             Action::Stall(node, ms) => write!(f, "stall n{node}'s disk for {ms} ms"),
             Action::Jump(node, ms) => write!(f, "n{node}'s wall clock jumps {ms} ms"),

@@ -39,10 +39,47 @@ pub struct Report {
     pub lost: usize,
     /// Steps of the plan.
     pub faults: usize,
+    /// Rare things that happened.
+    pub seen: Seen,
     /// What went wrong, if anything.
     pub failure: Option<Failure>,
     /// Every input and output, if it was asked for.
     pub trace: Vec<String>,
+}
+
+/// Rare paths, counted: a weather that never takes them proves little.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Terms that had a leader.
+    pub leaders: u64,
+    /// Snapshots that a follower received whole.
+    pub received: u64,
+    /// Torn tails cut at birth.
+    pub torn_tails: u64,
+    /// Writes forwarded.
+    pub forwards: u64,
+    /// Requests refused for a bound.
+    pub bounds: u64,
+}
+
+impl Seen {
+    /// Counts another run's too.
+    pub fn add(&mut self, other: Self) {
+        self.leaders += other.leaders;
+        self.received += other.received;
+        self.torn_tails += other.torn_tails;
+        self.forwards += other.forwards;
+        self.bounds += other.bounds;
+    }
+
+    /// Whether nothing was seen less often than this.
+    pub fn reaches(&self, least: Self) -> bool {
+        self.leaders >= least.leaders
+            && self.received >= least.received
+            && self.torn_tails >= least.torn_tails
+            && self.forwards >= least.forwards
+            && self.bounds >= least.bounds
+    }
 }
 
 /// An oracle's objection.
@@ -87,7 +124,8 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     let nodes: BTreeMap<NodeId, _> =
         (1..=scenario.nodes).map(|id| (id, node::create(&shared, id))).collect();
     let nemesis = Nemesis::new(shared.clone(), nodes);
-    let workload = Workload::new(stream(seed, "workload"), Mix::default());
+    let mix = Mix { max_value_bytes: scenario.max_value_bytes, ..Mix::default() };
+    let workload = Workload::new(stream(seed, "workload"), mix);
     let workload = Arc::new(Mutex::new(workload));
     let clients: Vec<_> = (1..=scenario.clients)
         .map(|id| madsim::task::spawn(client::live(shared.clone(), id, seed, workload.clone())))
@@ -225,6 +263,7 @@ impl Report {
             written,
             lost,
             faults,
+            seen: world.seen,
             failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
             trace: world.trace.take().unwrap_or_default(),
         }
@@ -241,6 +280,7 @@ impl Report {
             written: 0,
             lost: 0,
             faults: 0,
+            seen: Seen::default(),
             failure: Some(Failure { oracle: "no panic", what }),
             trace: Vec::new(),
         }

@@ -17,6 +17,9 @@ pub struct Scenario {
     pub clients: u64,
     /// How long a client thinks between two operations, at most, in ms.
     pub think_ms: u64,
+    /// The largest value, in bytes; most are short.
+    #[serde(default = "few_bytes")]
+    pub max_value_bytes: usize,
     /// Seconds of faults.
     pub storm_s: u64,
     /// Seconds without, in which the cluster must come round.
@@ -89,6 +92,9 @@ pub struct Faults {
     pub crash: Option<Fault>,
     /// A process is killed; what it had written stays in the page cache.
     pub kill: Option<Fault>,
+    /// A process is killed, starts again at once, and loses its power within
+    /// `lasts_ms`: what it had only written, and has read back, is gone.
+    pub kill_crash: Option<Fault>,
     /// A node does nothing for a while.
     pub pause: Option<Fault>,
     /// A disk answers nothing for a while.
@@ -143,6 +149,10 @@ pub struct Tweaks {
     pub chunk_bytes: [u64; 2],
     /// Events in the history window, drawn from this range.
     pub history_events: [u64; 2],
+    /// Forwarded writes remembered per origin, drawn from this range.
+    pub forward_window: [u64; 2],
+    /// Writes of one node's clients under way at once, drawn from this range.
+    pub max_pending_writes: [u64; 2],
 }
 
 impl Default for Links {
@@ -166,6 +176,8 @@ impl Default for Tweaks {
             segment_bytes: [256, 4096],
             chunk_bytes: [64, 2048],
             history_events: [64, 128],
+            forward_window: [16, 64],
+            max_pending_writes: [3, 64],
         }
     }
 }
@@ -220,6 +232,13 @@ impl Scenario {
         config.segment_bytes = draw(tweaks.segment_bytes);
         config.chunk_bytes = usize::try_from(draw(tweaks.chunk_bytes)).expect("small");
         config.history_events = usize::try_from(draw(tweaks.history_events)).expect("small");
+        config.forward_window = usize::try_from(draw(tweaks.forward_window)).expect("small");
+        config.max_pending_writes =
+            usize::try_from(draw(tweaks.max_pending_writes)).expect("small");
         config
     }
+}
+
+fn few_bytes() -> usize {
+    2_000
 }

@@ -1,6 +1,6 @@
 //! Everything there is in one run, and one step of one node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
 use quorate_engine::tree::Read;
 use quorate_engine::{
-    DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Request, RequestId, View,
+    Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Refused,
+    Request, RequestId, Role, View,
 };
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -18,6 +19,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::clocks::Clock;
 use super::lies::{Liar, Lie};
 use super::links::Links;
+use super::run::Seen;
 use super::scenario::Scenario;
 use super::stream;
 use crate::check::Hint;
@@ -55,6 +57,9 @@ pub(super) struct World {
     /// Of every input, output and disk byte.
     pub digest: Xxh3,
     pub steps: u64,
+    /// Rare things that happened.
+    pub seen: Seen,
+    leader_terms: BTreeSet<u64>,
     pub trace: Option<Vec<String>>,
     pub calm: bool,
     disk_rng: Xoshiro256PlusPlus,
@@ -98,10 +103,11 @@ impl World {
     pub fn new(scenario: Scenario, seed: u64, lie: Option<Lie>, outside: NodeHandle) -> Self {
         let config = scenario.config(seed, 1);
         let began = Instant::now();
+        let sector = [8, 64, 512][stream(seed, "sector").random_range(0..3)];
         let clocks = Clock::draw(&scenario.clocks, config.tick_ms, scenario.nodes, seed);
         let nodes = (1..=scenario.nodes).zip(clocks).map(|(id, clock)| Node {
             id,
-            disk: Disk::default(),
+            disk: Disk::with_sector(sector),
             clock,
             life: 0,
             alive: None,
@@ -122,6 +128,8 @@ impl World {
             failure: None,
             digest: Xxh3::new(),
             steps: 0,
+            seen: Seen::default(),
+            leader_terms: BTreeSet::new(),
             trace: None,
             calm: false,
             disk_rng: stream(seed, "disks"),
@@ -166,9 +174,20 @@ impl World {
                 node.alive = Some(Alive { engine, inbox, view: view.clone(), waiting, queued: 0 });
                 self.observe(id, Observation::Born(&view));
                 self.after(shared, id, outputs);
+                self.publish(id);
             }
             Err(error) => self.fail("restart", format!("n{id} does not start again: {error}")),
         }
+    }
+
+    /// A process makes its name known, if somebody listens.
+    fn publish(&mut self, id: NodeId) {
+        let node = self.node(id);
+        node.asked += 1;
+        let (request, life) = (node.asked, node.life);
+        let client_urls = vec![format!("http://n{id}:{life}")];
+        let request_of = Request::Publish(Attributes { name: format!("n{id}"), client_urls });
+        self.tell(id, Input::Client { id: request, request: request_of });
     }
 
     /// The process ends: whoever waits for it will never hear.
@@ -194,20 +213,23 @@ impl World {
         self.note(format!("n{id} dies"));
     }
 
-    /// One step of one node, and everything that follows from it.
-    pub fn step(&mut self, shared: &Shared, id: NodeId, input: Input) {
+    /// One step of one node with all that has arrived, and everything that follows
+    /// from it.
+    pub fn step(&mut self, shared: &Shared, id: NodeId, inputs: Vec<Input>) {
         if self.node(id).alive.is_none() || self.failure.is_some() {
             return;
         }
         self.steps += 1;
         if let Some(alive) = &mut self.node(id).alive {
-            alive.queued = alive.queued.saturating_sub(1);
+            alive.queued = alive.queued.saturating_sub(inputs.len());
         }
-        self.hash_input(id, &input);
-        self.observe(id, Observation::In(&input));
+        for input in &inputs {
+            self.hash_input(id, input);
+            self.observe(id, Observation::In(input));
+        }
         let mut outputs = Vec::new();
         let alive = self.node(id).alive.as_mut().expect("just seen");
-        alive.engine.step(input, &mut outputs);
+        alive.engine.step_all(inputs, &mut outputs);
         self.after(shared, id, outputs);
     }
 
@@ -221,6 +243,7 @@ impl World {
         alive.view = view.clone();
         self.observe(id, Observation::View(&view));
         self.learn(id, &view);
+        self.look(&view, &outputs);
         for output in outputs {
             match output {
                 Output::Peer { to, message } => self.send(shared, id, to, message),
@@ -356,6 +379,26 @@ impl World {
         };
         if let Some(said) = said {
             let _ = answer.send(said);
+        }
+    }
+
+    /// Counts what is rare.
+    fn look(&mut self, view: &View, outputs: &[Output]) {
+        if view.role == Role::Leader && self.leader_terms.insert(view.term) {
+            self.seen.leaders += 1;
+        }
+        for output in outputs {
+            match output {
+                Output::Disk { op: DiskOp::Truncate { .. }, .. } => self.seen.torn_tails += 1,
+                Output::Disk { op: DiskOp::Rename { from, .. }, .. } => {
+                    self.seen.received += u64::from(from.as_str() == "snapshot.received");
+                }
+                Output::Peer { message: Message::Forward { .. }, .. } => self.seen.forwards += 1,
+                Output::Reply { outcome: Outcome::Refused(Refused::Bound(_)), .. } => {
+                    self.seen.bounds += 1;
+                }
+                _ => {}
+            }
         }
     }
 
