@@ -1,7 +1,7 @@
 //! raft-rs, driven: its dice pinned, its messages checked and translated, its
 //! `Ready` taken apart.
 //!
-//! Only this room, the log and nothing else may name `raft::`.
+//! Only this room and the log may name `raft::`.
 
 use bytes::Bytes;
 use raft::eraftpb::{self, MessageType};
