@@ -1,7 +1,7 @@
 //! raft-rs, driven: its dice pinned, its messages checked and translated, its
 //! `Ready` taken apart.
 //!
-//! Only this room, the log and nothing else may name `raft::`.
+//! Only this room and the log may name `raft::`.
 
 use bytes::Bytes;
 use raft::eraftpb::{self, MessageType};
@@ -17,6 +17,9 @@ use crate::wal::Hard;
 
 /// Terms beyond this are nobody's honest count.
 const MAX_TERM: u64 = 1 << 62;
+
+/// Entries in one append that was merged from several.
+const MOST_MERGED: usize = 1_024;
 
 /// raft's part of a node.
 pub(crate) struct Consensus {
@@ -66,7 +69,9 @@ impl Consensus {
             read_only_option: ReadOnlyOption::Safe,
             // A follower answers its own clients when it applies: tell it soon.
             skip_bcast_commit: false,
-            batch_append: true,
+            // raft-rs 0.7 batches entries into an empty append whatever its index:
+            // `merge` below does it for those that follow each other.
+            batch_append: false,
             priority: 0,
             max_uncommitted_size: config.max_uncommitted_bytes,
             max_committed_size_per_ready: 64 << 20,
@@ -216,7 +221,7 @@ impl Consensus {
         let mut ready = self.node.ready();
         let mut work = Work {
             number: ready.number(),
-            messages: ready.take_messages().into_iter().filter_map(from_raft_message).collect(),
+            messages: merge(ready.take_messages().into_iter().filter_map(from_raft_message)),
             held: ready
                 .take_persisted_messages()
                 .into_iter()
@@ -342,6 +347,35 @@ fn in_order(append: &RaftMessage) -> bool {
         (index, term) = (entry.index, entry.term);
     }
     term <= append.term
+}
+
+/// Appends to one follower that follow each other, as one.
+fn merge(messages: impl Iterator<Item = (NodeId, RaftMessage)>) -> Vec<(NodeId, RaftMessage)> {
+    let mut merged: Vec<(NodeId, RaftMessage)> = Vec::new();
+    for (to, message) in messages {
+        let before = merged.iter_mut().rev().find(|(other, _)| *other == to);
+        match before {
+            Some((_, before)) if continues(before, &message) => {
+                before.commit = before.commit.max(message.commit);
+                before.entries.extend(message.entries);
+            }
+            _ => merged.push((to, message)),
+        }
+    }
+    merged
+}
+
+/// Whether an append begins where the one before ends, and there is room.
+fn continues(before: &RaftMessage, append: &RaftMessage) -> bool {
+    let appends = before.kind == RaftKind::Append && append.kind == RaftKind::Append;
+    let end = before
+        .entries
+        .last()
+        .map_or((before.index, before.log_term), |last| (last.index, last.term));
+    appends
+        && before.term == append.term
+        && (append.index, append.log_term) == end
+        && before.entries.len() + append.entries.len() <= MOST_MERGED
 }
 
 fn from_raft_message(message: eraftpb::Message) -> Option<(NodeId, RaftMessage)> {

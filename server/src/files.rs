@@ -1,7 +1,7 @@
 //! The data directory: the engine's disk operations on real files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,24 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// Whether a directory is there and holds files of the engine's. Nothing is made.
+    ///
+    /// # Errors
+    /// One line that names what could not be read.
+    pub fn holds_data(path: &Path) -> Result<bool, String> {
+        let wrong = |error: io::Error| format!("data directory {}: {error}", path.display());
+        let entries = match fs::read_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            entries => entries.map_err(wrong)?,
+        };
+        for entry in entries {
+            if engine_file(&entry.map_err(wrong)?).map_err(wrong)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Makes the directory if it is not there, and locks it.
     ///
     /// # Errors
@@ -69,10 +87,7 @@ impl DataDir {
         let mut image = Image::new();
         for entry in fs::read_dir(&self.path).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
-            let Some(name) = entry.file_name().to_str().map(FileName::new) else { continue };
-            if name.as_str() == LOCK || !entry.file_type().map_err(wrong)?.is_file() {
-                continue;
-            }
+            let Some(name) = engine_file(&entry).map_err(wrong)? else { continue };
             let bytes = fs::read(entry.path())
                 .map_err(|error| format!("{}: {error}", entry.path().display()))?;
             image.insert(name, Bytes::from(bytes));
@@ -167,6 +182,12 @@ impl DataDir {
         }
         Ok(self.path.join(name))
     }
+}
+
+/// The name of a file that may be the engine's: any but the lock.
+fn engine_file(entry: &DirEntry) -> io::Result<Option<FileName>> {
+    let name = entry.file_name().to_str().filter(|name| *name != LOCK).map(FileName::new);
+    Ok(if entry.file_type()?.is_file() { name } else { None })
 }
 
 /// Makes a directory and makes its name durable.

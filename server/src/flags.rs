@@ -3,6 +3,7 @@
 mod table;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,13 +69,16 @@ impl Flags {
     /// # Errors
     /// One line that names the flag and what is wrong with it.
     pub fn parse(
-        arguments: impl IntoIterator<Item = String>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Command, String> {
         let mut remarks = Vec::new();
-        let variables = from_environment(environment, &mut remarks);
-        let arguments = variables.into_iter().chain(arguments.into_iter().map(two_dashes));
-        let words = std::iter::once("quorate".to_owned()).chain(arguments);
+        let mut words = vec!["quorate".to_owned()];
+        words.extend(from_environment(utf8_variables(environment)?, &mut remarks));
+        for argument in arguments {
+            let argument = argument.into_string();
+            words.push(two_dashes(argument.map_err(|it| format!("{it:?} is not UTF-8"))?));
+        }
         let matches = match table::command().try_get_matches_from(words) {
             Ok(matches) => matches,
             Err(error) if !error.use_stderr() => {
@@ -92,11 +96,25 @@ fn two_dashes(argument: String) -> String {
     if single { format!("-{argument}") } else { argument }
 }
 
+/// The variables in UTF-8; others concern nobody here unless they are `ETCD_…`.
+fn utf8_variables(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, String> {
+    let mut variables = Vec::new();
+    for (variable, value) in environment {
+        match (variable.to_str(), value.to_str()) {
+            (Some(variable), Some(value)) => variables.push((variable.into(), value.into())),
+            _ if variable.as_encoded_bytes().starts_with(b"ETCD_") => {
+                return Err(format!("environment variable {variable:?} is not UTF-8"));
+            }
+            _ => {}
+        }
+    }
+    Ok(variables)
+}
+
 /// `ETCD_…` variables as flags, to be overridden by those that come behind.
-fn from_environment(
-    environment: impl IntoIterator<Item = (String, String)>,
-    remarks: &mut Vec<String>,
-) -> Vec<String> {
+fn from_environment(environment: Vec<(String, String)>, remarks: &mut Vec<String>) -> Vec<String> {
     let mut flags = Vec::new();
     for (variable, value) in environment {
         let Some(rest) = variable.strip_prefix("ETCD_").filter(|_| !value.is_empty()) else {
@@ -285,7 +303,7 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Flags, String> {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        let arguments = arguments.iter().map(OsString::from);
         let environment = environment.iter().map(|&(name, value)| (name.into(), value.into()));
         match Flags::parse(arguments, environment)? {
             Command::Serve(flags) => Ok(*flags),
@@ -316,6 +334,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_utf8_is_one_line_if_it_is_for_this_server() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = || OsString::from_vec(b"ETCD_\xff".to_vec());
+        let parse = |arguments: &[OsString], variable: OsString, value: OsString| {
+            Flags::parse(arguments.to_vec(), [(variable, value)])
+        };
+        assert!(parse(&[], "PATH".into(), odd()).is_ok());
+        assert!(parse(&[], OsString::from_vec(vec![0xff]), "x".into()).is_ok());
+        for refused in [
+            parse(&[odd()], "PATH".into(), "x".into()),
+            parse(&[], "ETCD_NAME".into(), odd()),
+            parse(&[], odd(), "x".into()),
+        ] {
+            let line = refused.unwrap_err();
+            assert!(line.ends_with("is not UTF-8") && !line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
     fn three_members() {
         let cluster = "--initial-cluster=a=http://h:1,b=http://h:2,c=http://h:3";
         let flags = parse(&["--name", "b", cluster], &[]).unwrap();
@@ -329,8 +366,10 @@ mod tests {
         let flags = parse(&["--enable-v2=true", "--logger", "zap", "--debug"], &[]).unwrap();
         assert_eq!(flags.remarks.len(), 3);
         assert!(flags.remarks[0].contains("--enable-v2"));
-        assert!(parse(&["--proxy=off", "--client-cert-auth=false"], &[]).is_ok());
-        for flag in ["--cert-file=x", "--proxy=on", "--client-cert-auth", "--discovery=http://x"] {
+        for harmless in ["--proxy=off", "--client-cert-auth=false", "--metrics=basic"] {
+            assert!(parse(&[harmless], &[]).unwrap().remarks.is_empty(), "{harmless}");
+        }
+        for flag in ["--cert-file=x", "--proxy=on", "--client-cert-auth", "--bcrypt-cost=4"] {
             assert!(parse(&[flag], &[]).unwrap_err().contains("not supported yet"), "{flag}");
         }
     }

@@ -1,6 +1,7 @@
 //! The clients' port: etcd's v2 API over HTTP/1.
 
 mod answer;
+mod body;
 mod escape;
 mod form;
 mod json;
@@ -17,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
@@ -25,9 +26,19 @@ use tracing::{debug, warn};
 
 use crate::node::Node;
 use answer::{Answer, KeyAnswers};
+use body::Bodies;
 
 /// Client connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 16_384;
+
+/// How long a client may take over a request's head, idling before it included.
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a client may take over a request's body.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of bodies that are being read or whose requests wait for an answer.
+const MAX_PENDING_BODY_BYTES: usize = 256 << 20;
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -39,12 +50,17 @@ pub struct Server {
     /// Whether reads that do not say are answered as this node stands.
     local_reads: bool,
     answers: KeyAnswers,
+    bodies: Bodies,
+    head_patience: Duration,
 }
 
 impl Server {
     /// A server in front of this node.
     pub fn new(node: Node, name: String, cluster: u64, local_reads: bool) -> Arc<Self> {
-        Arc::new(Self { node, name, local_reads, answers: KeyAnswers::new(cluster) })
+        let answers = KeyAnswers::new(cluster);
+        let bodies = Bodies::new(MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
+        let head_patience = HEAD_PATIENCE;
+        Arc::new(Self { node, name, local_reads, answers, bodies, head_patience })
     }
 
     /// Accepts clients for ever; each connection ends in good order when `stopping`
@@ -72,6 +88,7 @@ impl Server {
     async fn converse(self: Arc<Self>, stream: TcpStream, mut stopping: watch::Receiver<()>) {
         // Without it answers are only slower.
         let _ = stream.set_nodelay(true);
+        let head_patience = self.head_patience;
         let service = service_fn(move |request| {
             let server = self.clone();
             async move { Ok::<_, Infallible>(server.answer(request).await) }
@@ -79,6 +96,8 @@ impl Server {
         let connection = http1::Builder::new()
             .pipeline_flush(true)
             .title_case_headers(true)
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_patience)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let ended = tokio::select! {
@@ -137,4 +156,101 @@ impl Server {
 /// What follows an endpoint in a path: nothing, or something after a slash.
 fn below<'a>(path: &'a str, endpoint: &str) -> Option<&'a str> {
     path.strip_prefix(endpoint).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_engine::{Config, Engine, Image, Member};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::node::Word;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(30);
+
+    const HEAD: &str = "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\n\
+                        Content-Type: application/x-www-form-urlencoded\r\n";
+
+    /// A server with room for one body of the largest size, whose engine never
+    /// answers.
+    async fn server(head: Duration, body: Duration) -> (String, std::sync::mpsc::Receiver<Word>) {
+        let (peer_urls, attributes) = (vec!["http://h:1".to_owned()], Default::default());
+        let config = Config::new(1, 1, vec![Member { id: 1, peer_urls, attributes }]);
+        let (engine, _) = Engine::recover(config, Image::new()).unwrap();
+        let (node, inbox) = Node::new(engine.view());
+        let server = Server {
+            node,
+            name: "x".into(),
+            local_reads: false,
+            answers: KeyAnswers::new(1),
+            bodies: Bodies::new(10 << 20, body),
+            head_patience: head,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (farewell, stopping) = watch::channel(());
+        tokio::spawn(async move {
+            Arc::new(server).listen(listener, stopping).await;
+            drop(farewell);
+        });
+        (address, inbox)
+    }
+
+    async fn send(address: &str, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// All that comes until the server closes.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        let read = tokio::time::timeout(LONG, stream.read_to_string(&mut text));
+        read.await.expect("it closes").unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_or_half_a_head_is_let_go() {
+        let (address, _inbox) = server(SHORT, LONG).await;
+        for said in ["", "GET /version HTTP/1.1\r\nHost"] {
+            let text = rest(send(&address, said).await).await;
+            assert!(!text.contains("200 OK"), "{text}");
+        }
+        let idle = send(&address, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(rest(idle).await.starts_with("HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let (address, _inbox) = server(LONG, SHORT).await;
+        let text = rest(send(&address, &format!("{HEAD}Content-Length: 7\r\n\r\nval")).await).await;
+        assert!(text.starts_with("HTTP/1.1 408"), "{text}");
+        assert!(text.contains("X-Quorate-Outcome: refused"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn bodies_have_a_bound_together_until_their_requests_are_answered() {
+        let (address, inbox) = server(LONG, LONG).await;
+        let chunked = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n7\r\nvalue=1\r\n0\r\n\r\n");
+        let first = send(&address, &chunked).await;
+        let asked = tokio::task::spawn_blocking(move || {
+            let word = inbox.recv_timeout(LONG).unwrap();
+            (word, inbox)
+        });
+        let asked = asked.await.unwrap();
+        let small = format!("{HEAD}Connection: close\r\nContent-Length: 7\r\n\r\nvalue=1");
+        let text = rest(send(&address, &small).await).await;
+        assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+        assert!(text.contains("over the bound max_pending_body_bytes"), "{text}");
+        assert!(text.contains("X-Quorate-Outcome: refused"), "{text}");
+        drop(asked);
+        let mut answered = [0; 12];
+        let mut first = first;
+        first.read_exact(&mut answered).await.unwrap();
+        assert_eq!(&answered, b"HTTP/1.1 500");
+        let text = rest(send(&address, &small).await).await;
+        assert!(!text.contains("max_pending_body_bytes"), "{text}");
+    }
 }

@@ -1,14 +1,16 @@
 //! The binary: parses the command line, runs the server, and says in one line
 //! what went wrong.
 
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use quorate_server::{Command, Flags, run};
 
 fn main() -> ExitCode {
-    let outcome = match Flags::parse(std::env::args().skip(1), std::env::vars()) {
+    let outcome = match Flags::parse(std::env::args_os().skip(1), std::env::vars_os()) {
         Ok(Command::Print(text)) => {
-            println!("{text}");
+            // Whoever closed stdout does not want to read it.
+            let _ = writeln!(stdout(), "{text}");
             return ExitCode::SUCCESS;
         }
         Ok(Command::Serve(flags)) => run(flags),
@@ -17,7 +19,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
-            eprintln!("quorate: {line}");
+            let _ = writeln!(stderr(), "quorate: {line}");
             ExitCode::FAILURE
         }
     }

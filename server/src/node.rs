@@ -177,7 +177,7 @@ impl Driver {
             };
             let now = Instant::now();
             if now >= next_tick {
-                next_tick = (next_tick + tick).max(now);
+                next_tick = now + tick;
                 self.inputs.push(Input::Tick { wall_ms: wall_ms() });
                 if let Err(halt) = self.step() {
                     return End::Halted(halt);

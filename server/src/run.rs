@@ -1,6 +1,6 @@
 //! From flags to a running member, and to its end.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -50,6 +50,7 @@ pub fn run(flags: Box<Flags>) -> Result<(), String> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        .log_internal_errors(false)
         .init();
     flags.remarks.iter().for_each(|remark| warn!("{remark}"));
     let ready = prepare(&flags)?;
@@ -66,13 +67,13 @@ pub fn run(flags: Box<Flags>) -> Result<(), String> {
 fn prepare(flags: &Flags) -> Result<Ready, String> {
     let clients = bind_all(&flags.listen_client)?;
     let peers = bind_all(&flags.listen_peer)?;
-    let directory = DataDir::open(&flags.data_dir)?;
-    let image = directory.image()?;
-    if flags.existing && image.is_empty() {
+    if flags.existing && !DataDir::holds_data(&flags.data_dir)? {
         return Err("--initial-cluster-state=existing with an empty data directory: \
              joining a running cluster is not supported yet"
             .into());
     }
+    let directory = DataDir::open(&flags.data_dir)?;
+    let image = directory.image()?;
     let config = config(flags)?;
     let (engine, born) = Engine::recover(config.clone(), image)
         .map_err(|error| format!("data directory {}: {error}", flags.data_dir.display()))?;
@@ -196,16 +197,21 @@ async fn publish(node: Node, flags: Flags) {
 
 fn announce(flags: &Flags) {
     let list = |urls: &[Url]| texts(urls).join(", ");
-    let first = &flags.listen_client[0];
-    println!(
-        "quorate {} · member {} ({:x}) of cluster {:x}",
-        env!("CARGO_PKG_VERSION"),
-        flags.name,
-        flags.identity.id,
-        flags.identity.cluster
+    let text = format!(
+        "quorate {version} · member {name} ({id:x}) of cluster {cluster:x}\n\
+         \x20 clients  {clients}\n\
+         \x20 peers    {peers}\n\
+         \x20 data     {data}\n\
+         \x20 try      curl {first}/v2/keys/hello -XPUT -d value=world\n",
+        version = env!("CARGO_PKG_VERSION"),
+        name = flags.name,
+        id = flags.identity.id,
+        cluster = flags.identity.cluster,
+        clients = list(&flags.listen_client),
+        peers = list(&flags.listen_peer),
+        data = flags.data_dir.display(),
+        first = flags.listen_client[0],
     );
-    println!("  clients  {}", list(&flags.listen_client));
-    println!("  peers    {}", list(&flags.listen_peer));
-    println!("  data     {}", flags.data_dir.display());
-    println!("  try      curl {first}/v2/keys/hello -XPUT -d value=world");
+    // Whoever closed stdout does not want to read it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -256,6 +256,7 @@ fn refusals() {
     let answer = cluster.members[0].client().put(&key, "value=1").unwrap();
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("over the bound max_key_bytes"), "{}", answer.body);
+    assert_eq!(answer.header("x-quorate-outcome"), Some("refused"));
 }
 
 #[test]

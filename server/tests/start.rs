@@ -62,13 +62,15 @@ fn a_port_in_use_leaves_no_trace() {
 }
 
 #[test]
-fn joining_a_running_cluster_is_not_supported_yet() {
+fn joining_a_running_cluster_is_not_supported_yet_and_leaves_no_trace() {
     let mut cluster = Cluster::new(1);
-    cluster.members[0].flag("--initial-cluster-state", "existing");
-    assert_refused(
-        &cluster.members[0].run_to_end(),
-        "joining a running cluster is not supported yet",
-    );
+    let member = &mut cluster.members[0];
+    member.flag("--initial-cluster-state", "existing");
+    assert_refused(&member.run_to_end(), "joining a running cluster is not supported yet");
+    assert!(!member.data_dir.exists());
+    std::fs::create_dir(&member.data_dir).unwrap();
+    assert_refused(&member.run_to_end(), "joining a running cluster is not supported yet");
+    assert!(member.files().is_empty());
 }
 
 #[test]

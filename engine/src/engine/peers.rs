@@ -2,6 +2,7 @@
 
 use crate::boundary::{Halt, NodeId, Output};
 use crate::message::{Chunk, Message, RaftKind, RaftMessage};
+use crate::view::Role;
 
 use super::Engine;
 
@@ -69,6 +70,11 @@ impl Engine {
     pub(super) fn send_all(&mut self, messages: Vec<(NodeId, RaftMessage)>, out: &mut Vec<Output>) {
         for (to, message) in messages {
             if message.kind == RaftKind::Snapshot {
+                // It may have waited for a write while its leader was deposed.
+                let leads = self.consensus.role() == Role::Leader;
+                if !leads || message.term != self.consensus.term() {
+                    continue;
+                }
                 let stream = self.keeper.stream().expect("raft sends what was offered");
                 let (term, now) = (self.consensus.term(), self.clock.now());
                 send(to, self.senders.start(to, stream, term, now), out);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
-    CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use quorate_engine::tree::{Action, Event, Fault, FaultCode, NodeView};
@@ -177,24 +177,37 @@ impl KeyAnswers {
     /// A bound that the request itself exceeds is the client's fault; one that
     /// all requests together exceed is a matter of time.
     fn bound(&self, bound: Bound) -> Answer {
-        let cause = format!("over the bound {bound}");
         match bound {
             Bound::KeyBytes | Bound::ValueBytes | Bound::Depth | Bound::AttributeBytes => {
-                self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0)
+                let cause = format!("over the bound {bound}");
+                refusing(self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0))
             }
             Bound::PendingWrites
             | Bound::PendingBytes
             | Bound::PendingReads
             | Bound::UncommittedBytes
-            | Bound::LogBytes => self.unavailable(300, "Raft Internal Error", &cause),
+            | Bound::LogBytes => self.over_bound(&bound.to_string()),
         }
     }
 
+    /// A bound that all requests together exceed.
+    pub fn over_bound(&self, bound: &str) -> Answer {
+        self.unavailable(300, "Raft Internal Error", &format!("over the bound {bound}"))
+    }
+
+    /// A body did not arrive in time: 408, and the connection ends.
+    pub fn late_body(&self) -> Answer {
+        let cause = "the body did not arrive in time";
+        let answer = self.error(StatusCode::REQUEST_TIMEOUT, 210, "Invalid POST form", cause, 0);
+        let mut answer = refusing(answer);
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        answer
+    }
+
     fn unavailable(&self, code: u16, message: &'static str, cause: &str) -> Answer {
-        let mut answer = self.error(StatusCode::SERVICE_UNAVAILABLE, code, message, cause, 0);
-        let headers = answer.headers_mut();
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        headers.insert(OUTCOME, HeaderValue::from_static("refused"));
+        let answer = self.error(StatusCode::SERVICE_UNAVAILABLE, code, message, cause, 0);
+        let mut answer = refusing(answer);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         answer
     }
 
@@ -294,6 +307,12 @@ pub fn allow_all_origins(mut answer: Answer) -> Answer {
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("accept, content-type, authorization"),
     );
+    answer
+}
+
+/// Says that what was asked for certainly did not happen.
+fn refusing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(OUTCOME, HeaderValue::from_static("refused"));
     answer
 }
 

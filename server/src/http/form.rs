@@ -96,7 +96,7 @@ impl<'a> Fields<'a> {
         let mut fields = Vec::new();
         for part in body.split('&').chain(query.split('&')).filter(|part| !part.is_empty()) {
             if part.contains(';') {
-                return Err(invalid_form("invalid semicolon separator in query".into()));
+                return Err(invalid_form("invalid semicolon separator in query"));
             }
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             fields.push((text(name)?, text(value)?));
@@ -157,7 +157,7 @@ fn text(raw: &str) -> Result<Cow<'_, str>, FormError> {
         Cow::Borrowed(_) => Ok(Cow::Borrowed(raw)),
         Cow::Owned(bytes) => String::from_utf8(bytes)
             .map(Cow::Owned)
-            .map_err(|_| invalid_form("invalid UTF-8 in a parameter".into())),
+            .map_err(|_| invalid_form("invalid UTF-8 in a parameter")),
     }
 }
 
@@ -182,8 +182,9 @@ fn invalid_field(cause: String) -> FormError {
     error(209, cause)
 }
 
-fn invalid_form(cause: String) -> FormError {
-    error(210, cause)
+/// etcd's error 210 for this cause.
+pub fn invalid_form(cause: impl Into<String>) -> FormError {
+    error(210, cause.into())
 }
 
 #[cfg(test)]

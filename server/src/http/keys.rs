@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request};
 use quorate_engine::tree::{Path, Read};
 use quorate_engine::{Change, Condition, Content, Done, Outcome, Refused, Write};
 
 use super::answer::{self, Answer};
-use super::form::{Form, FormError};
+use super::body::FormBody;
+use super::form::{Form, FormError, invalid_form};
 use super::{Server, answer::KeyAnswers};
-
-/// etcd's bound on a request's body.
-const MAX_BODY: usize = 10 << 20;
 
 const METHODS: &str = "HEAD,GET,PUT,POST,DELETE";
 
@@ -25,15 +20,11 @@ pub async fn serve(server: &Server, key: &str, request: Request<Incoming>) -> An
     let query = parts.uri.query().unwrap_or("");
     let answered = match parts.method {
         Method::GET | Method::HEAD => read(server, key, query).await,
-        Method::PUT | Method::POST => {
-            let content_type = parts.headers.get(CONTENT_TYPE);
-            let content_type = content_type.map(|value| value.to_str().unwrap_or(""));
-            match form_body(content_type, body).await {
-                Ok(body) if parts.method == Method::PUT => put(server, key, query, &body).await,
-                Ok(body) => post(&server.answers, query, &body),
-                Err(error) => Err(error),
-            }
-        }
+        Method::PUT | Method::POST => match server.bodies.read(&parts.headers, body).await {
+            Ok(body) if parts.method == Method::PUT => put(server, key, query, &body).await,
+            Ok(body) => post(&server.answers, query, &body),
+            Err(error) => Ok(error.answer(&server.answers)),
+        },
         Method::DELETE if !body.is_end_stream() => Err(invalid_form(
             "a DELETE takes its parameters from the query only, and this one has a body",
         )),
@@ -66,8 +57,13 @@ async fn read(server: &Server, key: &str, query: &str) -> Result<Answer, FormErr
     })
 }
 
-async fn put(server: &Server, key: &str, query: &str, body: &Bytes) -> Result<Answer, FormError> {
-    let form = Form::parse(false, query, body_text(body)?)?;
+async fn put(
+    server: &Server,
+    key: &str,
+    query: &str,
+    body: &FormBody<'_>,
+) -> Result<Answer, FormError> {
+    let form = Form::parse(false, query, body.text()?)?;
     if form.refresh {
         return Ok(server.answers.not_yet("refresh"));
     }
@@ -88,8 +84,8 @@ async fn delete(server: &Server, key: &str, query: &str) -> Result<Answer, FormE
     Ok(ask(server, Write { path: path(key)?, change }, false).await)
 }
 
-fn post(answers: &KeyAnswers, query: &str, body: &Bytes) -> Result<Answer, FormError> {
-    Form::parse(false, query, body_text(body)?)?;
+fn post(answers: &KeyAnswers, query: &str, body: &FormBody<'_>) -> Result<Answer, FormError> {
+    Form::parse(false, query, body.text()?)?;
     Ok(answers.not_yet("POST (in-order keys)"))
 }
 
@@ -124,59 +120,7 @@ fn condition(form: &Form) -> Option<Condition> {
 fn path(key: &str) -> Result<Path, FormError> {
     let key = key.strip_suffix('/').unwrap_or(key);
     let path = if key.is_empty() { Ok(Path::root()) } else { Path::new(key) };
-    path.map_err(|error| invalid_form(&format!("the key is not a path: {error:?}")))
-}
-
-/// The whole body of a PUT or POST, which must be a form: etcd ignores others
-/// and stores an empty value.
-async fn form_body(content_type: Option<&str>, mut body: Incoming) -> Result<Bytes, FormError> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| invalid_form(&error.to_string()))?;
-        let Some(data) = frame.data_ref() else { continue };
-        if whole.len() + data.len() > MAX_BODY {
-            return Err(invalid_form("http: POST too large"));
-        }
-        if whole.is_empty() && body.is_end_stream() {
-            whole = BytesMut::from(data.clone());
-        } else {
-            whole.extend_from_slice(data);
-        }
-    }
-    if !whole.is_empty() {
-        check_content_type(content_type)?;
-    }
-    Ok(whole.freeze())
-}
-
-fn check_content_type(content_type: Option<&str>) -> Result<(), FormError> {
-    const FORM: &str = "application/x-www-form-urlencoded";
-    let Some(content_type) = content_type else {
-        return Err(invalid_form(&format!("a body needs Content-Type {FORM}")));
-    };
-    let mut parts = content_type.split(';').map(str::trim);
-    let kind = parts.next().unwrap_or("").to_ascii_lowercase();
-    if kind.is_empty() {
-        return Err(invalid_form("mime: no media type"));
-    }
-    if parts.any(|parameter| !parameter.is_empty() && !parameter.contains('=')) {
-        return Err(invalid_form("mime: invalid media parameter"));
-    }
-    if kind != FORM {
-        return Err(invalid_form(&format!("Content-Type {kind} is not {FORM}")));
-    }
-    Ok(())
-}
-
-fn body_text(body: &Bytes) -> Result<&str, FormError> {
-    std::str::from_utf8(body).map_err(|_| invalid_form("invalid UTF-8 in a parameter"))
-}
-
-fn invalid_form(cause: &str) -> FormError {
-    FormError { code: 210, cause: cause.to_owned() }
+    path.map_err(|error| invalid_form(format!("the key is not a path: {error:?}")))
 }
 
 #[cfg(test)]
@@ -209,22 +153,6 @@ mod tests {
             ("value=v&prevIndex=0", Change::Set(file())),
         ] {
             assert_eq!(change_of(query), change, "{query}");
-        }
-    }
-
-    #[test]
-    fn only_forms_are_bodies() {
-        let form = "application/x-www-form-urlencoded";
-        assert!(check_content_type(Some(form)).is_ok());
-        assert!(check_content_type(Some(&format!("{form}; charset=utf-8"))).is_ok());
-        for (content_type, cause) in [
-            (None, "needs Content-Type"),
-            (Some(""), "mime: no media type"),
-            (Some("text/plain"), "text/plain is not"),
-            (Some("application/x-www-form-urlencoded; x"), "mime: invalid media parameter"),
-        ] {
-            let error = check_content_type(content_type).unwrap_err();
-            assert!(error.code == 210 && error.cause.contains(cause), "{error:?}");
         }
     }
 }
