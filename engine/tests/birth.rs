@@ -27,7 +27,8 @@ fn directory(writes: u64) -> Image {
     settle(&mut engine, &mut out, &mut image);
     for id in 1..=writes {
         let path = Path::new(&format!("/{}", id % 7)).expect("clean");
-        let change = Change::Set(Content::File(format!("value {id}").into()));
+        let change =
+            Change::Set { content: Content::File(format!("value {id}").into()), ttl: None };
         let request = Request::Write(Write { path, change });
         engine.step(Input::Client { id, request }, &mut out);
         settle(&mut engine, &mut out, &mut image);

@@ -131,11 +131,12 @@ mod tests {
     use crate::boundary::Content;
     use crate::command::Stamp;
     use crate::tree::Action;
+    use crate::tree::node::Deadline;
     use crate::tree::record::{encode_event, encode_node};
 
     const HEAD: Head = Head {
         store_index: 9,
-        clock: Stamp { cluster_ms: 1, wall_ms: 2 },
+        clock: Stamp { cluster_ms: 1, wall_ms: 2, tick_ms: 3 },
         window: 2,
         events: 2,
         nodes: 2,
@@ -144,7 +145,9 @@ mod tests {
 
     fn node(content: Content, path: &str, created: u64, modified: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        encode_node(&Path::new(path).unwrap(), &Node { content, created, modified }, &mut out);
+        let deadline = Some(Deadline { cluster_ms: 9, wall_ms: 8 });
+        let node = Node { content, created, modified, deadline };
+        encode_node(&Path::new(path).unwrap(), &node, &mut out);
         out
     }
 
@@ -154,9 +157,11 @@ mod tests {
 
     fn event(index: u64) -> Vec<u8> {
         let path = Path::new("/f").unwrap();
-        let node = Node::new(Content::File("1".into()), index).view(&path);
+        let stamp = Stamp::default();
+        let node = Node::new(Content::File("1".into()), index, None).view(&path, stamp);
         let mut out = Vec::new();
-        encode_event(&Event { action: Action::Set, node, prev: None }, &mut out);
+        let event = Event { action: Action::Set, node, prev: None, refresh: false, stamp };
+        encode_event(&event, &mut out);
         out
     }
 
