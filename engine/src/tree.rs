@@ -23,7 +23,7 @@ pub use expire::EXPIRIES_PER_ENTRY;
 pub use fault::{Fault, FaultCode};
 pub use freeze::Frozen;
 pub use path::{Path, PathError};
-pub use thaw::Thaw;
+pub use thaw::{OTHER_WINDOW, Thaw};
 pub use watch::{Cleared, Watch};
 
 use std::sync::Arc;

@@ -120,6 +120,13 @@ fn another_cluster_or_member_is_foreign() {
 }
 
 #[test]
+fn another_history_window_is_a_mistake_of_the_flags() {
+    let other = Config { history_events: 7, ..config() };
+    let error = Engine::recover(other, directory(35)).map(|_| ()).expect_err("another window");
+    assert!(matches!(error, RecoverError::Config(_)), "{error}");
+}
+
+#[test]
 fn a_missing_identity_log_or_snapshot_is_named() {
     let whole = directory(35);
     let without = |prefix: &str| {

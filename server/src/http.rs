@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
+use crate::flags::Flags;
 use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
@@ -69,9 +70,9 @@ struct Gets {
 
 impl Server {
     /// A server in front of this node.
-    pub fn new(node: Node, name: String, cluster: u64, local_reads: bool) -> Arc<Self> {
-        let answers = KeyAnswers::new(cluster);
-        let bodies = Bodies::new(MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
+    pub fn new(node: Node, flags: &Flags, local_reads: bool) -> Arc<Self> {
+        let (name, answers) = (flags.name.clone(), KeyAnswers::new(flags.identity.cluster));
+        let bodies = Bodies::new(flags.bounds.body_bytes, MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
         let head_patience = HEAD_PATIENCE;
         let (gets, watchers) = Default::default();
         Arc::new(Self { node, name, local_reads, answers, bodies, head_patience, gets, watchers })
@@ -198,7 +199,7 @@ mod tests {
             name: "x".into(),
             local_reads: false,
             answers: KeyAnswers::new(1),
-            bodies: Bodies::new(10 << 20, body),
+            bodies: Bodies::new(10 << 20, 10 << 20, body),
             head_patience: head,
             gets: Gets::default(),
             watchers: Arc::default(),

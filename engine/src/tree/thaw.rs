@@ -10,6 +10,10 @@ use super::record::{Head, Record};
 use super::{Event, Path, Tree};
 use crate::codec::{DecodeError, Reader};
 
+/// The tree is sound, but remembers more or fewer events than it should here.
+pub const OTHER_WINDOW: DecodeError =
+    DecodeError("the tree was written with another history window than the one configured");
+
 /// A tree being read back, part by part.
 #[derive(Debug, Default)]
 pub struct Thaw {
@@ -108,9 +112,7 @@ impl Growing {
     fn finish(self, history_events: usize) -> Result<Tree, DecodeError> {
         let Self { head, tree, .. } = self;
         if tree.history.window() != history_events {
-            return Err(DecodeError(
-                "the tree was written with another history window than the one configured",
-            ));
+            return Err(OTHER_WINDOW);
         }
         if tree.history.len() as u64 != head.events || tree.nodes.len() as u64 != head.nodes {
             return Err(DecodeError("fewer or more events or nodes than the head announced"));
