@@ -107,7 +107,24 @@ pub struct Condition {
     pub index: Option<u64>,
 }
 
+/// Digits in the name of an in-order key: those of the largest store index.
+const ORDER_DIGITS: usize = 20;
+
 impl Write {
+    /// Bytes of the key written: an in-order name counts.
+    pub fn key_bytes(&self) -> usize {
+        self.path.as_str().len() + if self.is_in_order() { 1 + ORDER_DIGITS } else { 0 }
+    }
+
+    /// Components of the key written: an in-order name counts.
+    pub fn depth(&self) -> usize {
+        self.path.depth() + usize::from(self.is_in_order())
+    }
+
+    fn is_in_order(&self) -> bool {
+        matches!(self.change, Change::CreateInOrder { .. })
+    }
+
     /// Seconds to live that it gives, if any.
     pub fn ttl(&self) -> Option<u64> {
         match &self.change {

@@ -1,7 +1,7 @@
 //! What clients ask, and how they are answered.
 
 use crate::boundary::{
-    Bound, Done, Halt, Lost, NodeId, Outcome, Output, Refused, Request, RequestId, Write,
+    Bound, Done, Halt, Lost, NodeId, Outcome, Output, Refused, Request, RequestId,
 };
 use crate::command::{Command, Do, Origin, Stamp, attribute_bytes, value_of};
 use crate::log::Entry;
@@ -36,6 +36,7 @@ impl Engine {
         if !self.ready {
             return Err(Refused::NoLeader);
         }
+        assert!(watch.limit > 0, "a watch for no event would never be answered");
         let events = self.state.tree.watch(&watch).map_err(Refused::Cleared)?;
         if events.is_empty() {
             return self.watches.wait(id, watch).map_err(Refused::Bound);
@@ -83,10 +84,8 @@ impl Engine {
     fn within_bounds(&self, action: &Do) -> Result<(), Bound> {
         let config = &self.config;
         match action {
-            Do::Write(Write { path, .. }) if path.as_str().len() > config.max_key_bytes => {
-                Err(Bound::KeyBytes)
-            }
-            Do::Write(Write { path, .. }) if path.depth() > config.max_depth => Err(Bound::Depth),
+            Do::Write(write) if write.key_bytes() > config.max_key_bytes => Err(Bound::KeyBytes),
+            Do::Write(write) if write.depth() > config.max_depth => Err(Bound::Depth),
             Do::Write(write) if value_of(&write.change).len() > config.max_value_bytes => {
                 Err(Bound::ValueBytes)
             }

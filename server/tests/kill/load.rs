@@ -187,7 +187,7 @@ fn probe(mut witness: Witness, stop: &AtomicBool) {
             return;
         }
         let value = format!("p{}-{number}", witness.id).into();
-        let change = Change::Set(Content::File(value));
+        let change = Change::Set { content: Content::File(value), ttl: None };
         witness.ask(&Op::Write(Write { path: path.clone(), change }));
         sleep(PROBE_PAUSE);
     }
