@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod escape;
 mod form;
+mod fuzzing;
 mod json;
 mod keys;
 mod members;
@@ -30,6 +31,7 @@ use crate::flags::Flags;
 use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
+pub use fuzzing::request_parse;
 
 /// Client connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 16_384;
