@@ -111,7 +111,6 @@ impl Server {
             async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
         let connection = http1::Builder::new()
-            .pipeline_flush(true)
             .title_case_headers(true)
             .timer(TokioTimer::new())
             .header_read_timeout(head_patience)
