@@ -143,7 +143,9 @@ fn leader(cluster: &Cluster) -> usize {
 fn final_states(cluster: &Cluster, record: &Arc<Record>) -> Vec<Final> {
     let read = Op::Read { read: Read { path: Path::root(), recursive: true }, local: false };
     let states = (0..MEMBERS).map(|member| match judge_at(cluster, record, member).ask(&read) {
-        Answer::Read { found: Ok(root), at } => Final { store_index: at.store_index, root },
+        Answer::Read { found: Ok(root), at } => {
+            Final { store_index: at.store_index, clock: at.clock, root }
+        }
         answer => panic!("n{} is not healthy: {answer:?}", member + 1),
     });
     states.collect()
