@@ -208,7 +208,6 @@ impl KeyAnswers {
     /// The parameters are wrong.
     pub fn form_error(&self, error: &FormError) -> Answer {
         let message = match error.code {
-            200 => FaultCode::ValueRequired.message(),
             201 => "PrevValue is Required in POST form",
             202 => "The given TTL in POST form is not a number",
             203 => "The given index in POST form is not a number",
@@ -314,9 +313,8 @@ impl KeyAnswers {
         headers.insert(ETCD_INDEX, index.into());
     }
 
-    /// A JSON answer of the cluster's that is not about a key.
-    pub fn of_cluster(&self, body: &impl Serialize) -> Answer {
-        let mut answer = plain(StatusCode::OK, JSON, line(body));
+    /// An answer about the cluster: it bears its id, too.
+    pub fn of_cluster(&self, mut answer: Answer) -> Answer {
         answer.headers_mut().insert(CLUSTER_ID, self.cluster.clone());
         answer
     }
@@ -328,7 +326,12 @@ fn mark_position(answer: &mut Answer, at: Position) {
     headers.insert(RAFT_TERM, at.raft_term.into());
 }
 
-/// A JSON answer about neither.
+/// A JSON answer on a line of its own.
+pub fn json_line(body: &impl Serialize) -> Answer {
+    plain(StatusCode::OK, JSON, line(body))
+}
+
+/// A JSON answer.
 pub fn json(body: &impl Serialize) -> Answer {
     plain(StatusCode::OK, JSON, json::to_vec(body))
 }

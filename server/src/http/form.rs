@@ -205,11 +205,6 @@ fn invalid_field(cause: String) -> FormError {
     error(209, cause)
 }
 
-/// A change of an existing key that does not say to what: etcd empties the key.
-pub fn value_required() -> FormError {
-    error(200, "prevExist=true without a value would empty the file".into())
-}
-
 /// etcd's error 210 for this cause.
 pub fn invalid_form(cause: impl Into<String>) -> FormError {
     error(210, cause.into())

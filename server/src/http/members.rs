@@ -35,7 +35,7 @@ impl<'a> From<&'a Member> for MemberBody<'a> {
 
 /// Answers a request on `/v2/members` and below; `rest` is what follows it.
 pub fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
-    match (method, rest) {
+    server.answers.of_cluster(match (method, rest) {
         (&Method::GET, "" | "/") => list(server),
         (&Method::GET, "/leader") => leader(server),
         (&Method::GET, _) => answer::message(StatusCode::NOT_FOUND, "Not found"),
@@ -43,7 +43,7 @@ pub fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
             answer::not_yet(&format!("{method} of members"))
         }
         _ => answer::method_not_allowed("GET,POST,DELETE,PUT"),
-    }
+    })
 }
 
 /// `/v2/machines`: the clients' URLs in one line.
@@ -67,14 +67,14 @@ fn list(server: &Server) -> Answer {
     let mut members: Vec<&Member> = view.members.iter().collect();
     members.sort_by(|a, b| a.peer_urls.cmp(&b.peer_urls));
     let members = members.into_iter().map(MemberBody::from).collect();
-    server.answers.of_cluster(&MembersBody { members })
+    answer::json_line(&MembersBody { members })
 }
 
 fn leader(server: &Server) -> Answer {
     let view = server.node.view();
     let leader = view.members.iter().find(|member| Some(member.id) == view.leader);
     match leader {
-        Some(member) => server.answers.of_cluster(&MemberBody::from(member)),
+        Some(member) => answer::json_line(&MemberBody::from(member)),
         None => answer::message(StatusCode::SERVICE_UNAVAILABLE, "During election"),
     }
 }
