@@ -107,12 +107,15 @@ struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 impl<'a> Fields<'a> {
     fn parse(query: &'a str, body: &'a str) -> Result<Self, FormError> {
         let mut fields = Vec::new();
-        for part in body.split('&').chain(query.split('&')).filter(|part| !part.is_empty()) {
-            if part.contains(';') {
+        for source in [body, query] {
+            // Go finds these wherever they stand, and tells of the last thing it found.
+            if source.contains(';') {
                 return Err(invalid_form("invalid semicolon separator in query"));
             }
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            fields.push((text(name)?, text(value)?));
+            for part in source.split('&').filter(|part| !part.is_empty()) {
+                let (name, value) = part.split_once('=').unwrap_or((part, ""));
+                fields.push((text(name)?, text(value)?));
+            }
         }
         Ok(Self(fields))
     }
@@ -235,6 +238,7 @@ mod tests {
         for (query, code, cause) in [
             ("a=%zz", 210, "invalid URL escape \"%zz\""),
             ("a=1;b=2", 210, "invalid semicolon separator in query"),
+            ("%zz&a;b", 210, "invalid semicolon separator in query"),
             ("value=%ff", 210, "invalid UTF-8 in a parameter"),
             ("prevIndex=", 203, "invalid value for \"prevIndex\""),
             ("prevIndex=+1", 203, "invalid value for \"prevIndex\""),
