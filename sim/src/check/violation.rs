@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Event, NodeView};
 
-use crate::history::{Answer, Operation};
+use crate::history::{Answer, Operation, Seconds};
 
 /// Something that must not happen.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +123,26 @@ pub enum Violation {
         /// What has to happen first.
         event: Box<Event>,
     },
+    /// A key that went before its time.
+    Early {
+        /// Its going.
+        event: Box<Event>,
+        /// The write that had given it its time to live.
+        operation: Box<Operation>,
+        /// How long it lived since that was called, in ns.
+        lived_ns: u64,
+        /// How long it should have lived at least.
+        least_ns: u64,
+    },
+    /// A key that stayed beyond its time, though nothing hindered anybody.
+    Late {
+        /// The event that gave it its time to live.
+        event: Box<Event>,
+        /// When it should have gone at the latest, in ns.
+        due_ns: u64,
+        /// When it was still there.
+        seen_ns: u64,
+    },
     /// A final state that is not what the applied events make.
     FinalState {
         /// The store index at which it was read.
@@ -144,6 +164,7 @@ impl Violation {
             Self::Fork { .. } => "same events",
             Self::WentBack { .. } => "local reads",
             Self::NotDue { .. } | Self::Overdue { .. } | Self::StampFell { .. } => "expiry",
+            Self::Early { .. } | Self::Late { .. } => "times to live",
             _ => "linearizable",
         }
     }
@@ -214,6 +235,16 @@ impl fmt::Display for Violation {
             }
             Self::Overdue { event } => {
                 write!(f, "its time is over and it is still there: {}", Shown(&**event))
+            }
+            Self::Early { event, operation, lived_ns, least_ns } => {
+                let (lived, least) = (Seconds(*lived_ns), Seconds(*least_ns));
+                write!(f, "it went after {lived} of at least {least}: {}", Shown(&**event))?;
+                write!(f, "\n  its time to live was given by {}", Told(operation))
+            }
+            Self::Late { event, due_ns, seen_ns } => {
+                let (due, seen) = (Seconds(*due_ns), Seconds(*seen_ns));
+                write!(f, "it should have gone by {due}, and stayed to {seen}: ")?;
+                Shown(&**event).fmt(f)
             }
             Self::FinalState { index, found, expected } => {
                 write!(f, "the final state at store index {index} is {}", Shown(&**found))?;

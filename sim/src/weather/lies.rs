@@ -25,6 +25,8 @@ pub enum Lie {
     AlteredMessage,
     /// A read that waits for its confirmation is answered without it.
     UnconfirmedRead,
+    /// The driver of a leader gives several ticks at once: its stamps run ahead.
+    StampsJumpAhead,
     /// Two nodes are given one vote: a vote that was refused arrives as granted.
     ForgedVote,
 }
@@ -50,6 +52,11 @@ impl Liar {
     /// Whether this lie is told now, rarely.
     pub fn rarely_tells(&mut self, lie: Lie) -> bool {
         self.lie == Some(lie) && self.rng.random_bool(0.02)
+    }
+
+    /// How many ticks there are in one.
+    pub fn ticks(&mut self, leads: bool) -> usize {
+        if leads && self.tells(Lie::StampsJumpAhead) { 4 } else { 1 }
     }
 
     /// A reply to a write, or the one before it.

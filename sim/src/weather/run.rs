@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use madsim::runtime::{Handle, Runtime};
 use madsim::time::Instant;
+use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Path, Read};
 use quorate_engine::{Change, Content, NodeId, Write};
 
@@ -17,7 +18,7 @@ use super::plan::{Action, Plan};
 use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
 use super::{node, stream};
-use crate::check::{self, durable};
+use crate::check::{self, Violation, durable, ttl};
 use crate::history::{Answer, Op};
 use crate::workload::{Mix, Workload};
 
@@ -141,10 +142,14 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
         nemesis.revive();
     }
     serves_again(&shared, &scenario, seed).await;
+    // A leader's first tick does not count.
+    madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms * 2)).await;
+    let calm = Calm::begin(&shared);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
+    let calm = calm.and_then(|calm| calm.end(&shared));
     clients.iter().for_each(madsim::task::JoinHandle::abort);
     agrees(&shared, &scenario).await;
-    judge(&shared, dark);
+    judge(&shared, dark, calm);
     let mut world = shared.lock();
     world.settle_disks();
     Report::of(&mut world, faults)
@@ -219,7 +224,7 @@ async fn agrees(shared: &Shared, scenario: &Scenario) {
 }
 
 /// What can only be judged from all that clients saw.
-fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
+fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
     let mut world = shared.lock();
     if world.failure.is_some() {
         return;
@@ -227,6 +232,9 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
     if let Err(violation) = check::check(&world.history, &world.hint) {
         let oracle = violation.oracle();
         return world.fail(oracle, violation.to_string());
+    }
+    if let Err(violation) = judge_time(&world, calm) {
+        return world.fail(violation.oracle(), violation.to_string());
     }
     if let Some(last) = final_state(&world)
         && let Err(violation) = durable::check_final(&world.history, &world.hint, &last)
@@ -243,6 +251,36 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
         if let Some(what) = lit.map(ToString::to_string) {
             world.fail("(n-1)/2", format!("acknowledged without a majority: {what}"));
         }
+    }
+}
+
+fn judge_time(world: &World, calm: Option<ttl::Calm>) -> Result<(), Violation> {
+    let (hint, shown, pace) = (&world.hint, &world.shown, world.pace());
+    ttl::never_early(&world.history, hint, shown, pace)?;
+    calm.map_or(Ok(()), |calm| ttl::never_late(hint, shown, calm, pace))
+}
+
+/// The calm, while it lasts.
+struct Calm {
+    from_ns: u64,
+    leader: (u64, NodeId),
+    clock: Stamp,
+}
+
+impl Calm {
+    fn begin(shared: &Shared) -> Option<Self> {
+        let world = shared.lock();
+        let (term, leader, clock) = world.reign()?;
+        Some(Self { from_ns: world.now(), leader: (term, leader), clock })
+    }
+
+    /// A calm under one leader, if it was that.
+    fn end(self, shared: &Shared) -> Option<ttl::Calm> {
+        let world = shared.lock();
+        let Self { from_ns, leader, clock } = self;
+        let (term, still, _) = world.reign()?;
+        let calm = ttl::Calm { from_ns, clock, until_ns: world.now() };
+        ((term, still) == leader).then_some(calm)
     }
 }
 

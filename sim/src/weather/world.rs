@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
+use quorate_engine::command::Stamp;
 use quorate_engine::tree::Read;
 use quorate_engine::{
     Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Refused,
@@ -23,6 +24,7 @@ use super::run::Seen;
 use super::scenario::Scenario;
 use super::stream;
 use crate::check::Hint;
+use crate::check::ttl::{Pace, Shown};
 use crate::disk::{Chance, Disk, Keep, Mercy};
 use crate::history::{Answer, History, Server};
 use crate::properties::{Observation, Properties};
@@ -50,6 +52,8 @@ pub(super) struct World {
     pub links: Links,
     pub history: History,
     pub hint: Hint,
+    /// When any node first showed an event.
+    pub shown: Shown,
     pub properties: Properties,
     pub liar: Liar,
     /// The first thing that went wrong.
@@ -123,6 +127,7 @@ impl World {
             links: Links::new(scenario.links.clone(), seed),
             history: History::new(),
             hint: Hint::new(config.genesis_index()),
+            shown: Shown::new(),
             properties: Properties::new(&config),
             liar: Liar::new(lie, seed),
             failure: None,
@@ -151,6 +156,31 @@ impl World {
 
     pub fn fail(&mut self, oracle: &'static str, what: String) {
         self.failure.get_or_insert((oracle, what));
+    }
+
+    /// Whether a node leads, as it last said.
+    pub fn leads(&mut self, id: NodeId) -> bool {
+        self.node(id).alive.as_ref().is_some_and(|alive| alive.view.role == Role::Leader)
+    }
+
+    /// How fast time goes. To be committed, an entry gets to the disks of a majority
+    /// and word of it back: one round trip. Another may have to come back before it is
+    /// sent (raft's probe), and one more if it is overtaken, refused and sent again.
+    /// At each turn a disk may have one write on its way and another to begin.
+    pub fn pace(&self) -> Pace {
+        let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
+        let [_, link_ms] = self.scenario.links.delay_ms;
+        let [_, disk_ms] = self.scenario.disks.delay_ms;
+        let commit_ns = 3 * (2 * link_ms + 2 * (disk_ms + 1)) * 1_000_000;
+        let tick_ms = self.scenario.engine.tick_ms;
+        Pace { tick_ms, shortest_ns, longest_ns, commit_ns }
+    }
+
+    /// The term, leader and clock that are in force, if somebody leads.
+    pub fn reign(&self) -> Option<(u64, NodeId, Stamp)> {
+        let views = self.nodes.iter().filter_map(|node| Some(&node.alive.as_ref()?.view));
+        let view = views.max_by_key(|view| (view.term, view.role == Role::Leader))?;
+        (view.role == Role::Leader).then(|| (view.term, view.id, view.tree.clock()))
     }
 
     /// A process starts on what the disk holds.
@@ -407,7 +437,9 @@ impl World {
         let shown = std::mem::replace(&mut self.node(id).shown, view.tree.store_index());
         let fresh: Vec<_> =
             view.tree.history().rev().take_while(|event| event.index() > shown).cloned().collect();
+        let now = self.now();
         for event in fresh.iter().rev() {
+            self.shown.entry(event.index()).or_insert(now);
             if let Err(violation) = self.hint.learn(event) {
                 self.fail("same events", violation.to_string());
             }
