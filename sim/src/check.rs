@@ -14,6 +14,7 @@ pub mod local_reads;
 pub mod search;
 pub mod ttl;
 mod violation;
+pub mod watches;
 
 pub use hint::Hint;
 pub use violation::Violation;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Event, NodeView};
 
+use super::watches::{Told as WatchTold, Watching};
 use crate::history::{Answer, Operation, Seconds};
 
 /// Something that must not happen.
@@ -143,6 +144,21 @@ pub enum Violation {
         /// When it was still there.
         seen_ns: u64,
     },
+    /// A watch that was not shown what it was to be shown.
+    WatchedWrong {
+        /// The watch with what it was told.
+        watching: Box<Watching>,
+        /// The store indexes of what concerns it.
+        expected: Vec<u64>,
+    },
+    /// A watch that was told of a time before one that its node had told of, or of
+    /// one that never was.
+    WatchedElsewhere {
+        /// The watch with what it was told.
+        watching: Box<Watching>,
+        /// The store index that the node had told of, if any.
+        before: Option<u64>,
+    },
     /// A final state that is not what the applied events make.
     FinalState {
         /// The store index at which it was read.
@@ -164,6 +180,7 @@ impl Violation {
             Self::Fork { .. } => "same events",
             Self::WentBack { .. } => "local reads",
             Self::NotDue { .. } | Self::Overdue { .. } | Self::StampFell { .. } => "expiry",
+            Self::WatchedWrong { .. } | Self::WatchedElsewhere { .. } => "watches",
             Self::Early { .. } | Self::Late { .. } => "times to live",
             _ => "linearizable",
         }
@@ -246,6 +263,15 @@ impl fmt::Display for Violation {
                 write!(f, "it should have gone by {due}, and stayed to {seen}: ")?;
                 Shown(&**event).fmt(f)
             }
+            Self::WatchedWrong { watching, expected } => {
+                write!(f, "a watch was told wrongly: {watching}\n  it is concerned by {expected:?}")
+            }
+            Self::WatchedElsewhere { watching, before: Some(before) } => {
+                write!(f, "a watch was told of a time before {before}: {watching}")
+            }
+            Self::WatchedElsewhere { watching, before: None } => {
+                write!(f, "a watch was told of a time that never was: {watching}")
+            }
             Self::FinalState { index, found, expected } => {
                 write!(f, "the final state at store index {index} is {}", Shown(&**found))?;
                 write!(f, "\n  the model says: {}", Shown(&**expected))
@@ -268,6 +294,22 @@ fn fmt_phantom(
         Answer::Read { .. } => "it is a read",
     };
     write!(f, "\n  like it, but {why}: {}", Told(operation))
+}
+
+impl fmt::Display for Watching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { watcher, server, watch, told } = self;
+        write!(f, "watcher {watcher}, n{} life {}: {watch} (", server.node, server.life)?;
+        write!(f, "at most {})\n    was told: ", watch.limit)?;
+        match told {
+            None => f.write_str("nothing so far"),
+            Some(WatchTold::Shown { events, at }) => {
+                let indexes: Vec<u64> = events.iter().map(|event| event.index()).collect();
+                write!(f, "{indexes:?} at {}", at.store_index)
+            }
+            Some(WatchTold::Cleared(cleared)) => write!(f, "{cleared} at {}", cleared.index),
+        }
+    }
 }
 
 /// An operation with its answer.

@@ -27,6 +27,8 @@ pub enum Lie {
     UnconfirmedRead,
     /// The driver of a leader gives several ticks at once: its stamps run ahead.
     StampsJumpAhead,
+    /// A watch that is shown several events is not shown the first.
+    SkippedEvent,
     /// Two nodes are given one vote: a vote that was refused arrives as granted.
     ForgedVote,
 }
@@ -59,8 +61,14 @@ impl Liar {
         if leads && self.tells(Lie::StampsJumpAhead) { 4 } else { 1 }
     }
 
-    /// A reply to a write, or the one before it.
-    pub fn reply(&mut self, outcome: Outcome) -> Outcome {
+    /// A reply to a write, or the one before it; a reply to a watch, or most of it.
+    pub fn reply(&mut self, mut outcome: Outcome) -> Outcome {
+        if let Outcome::Done(Done::Watched { events, .. }) = &mut outcome
+            && events.len() > 1
+            && self.tells(Lie::SkippedEvent)
+        {
+            events.remove(0);
+        }
         let written = matches!(outcome, Outcome::Done(Done::Written { .. }));
         if self.lie != Some(Lie::SwappedReplies) || !written {
             return outcome;

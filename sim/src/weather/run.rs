@@ -17,8 +17,8 @@ use super::nemesis::Nemesis;
 use super::plan::{Action, Plan};
 use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
-use super::{node, stream};
-use crate::check::{self, Violation, durable, ttl};
+use super::{node, stream, watcher};
+use crate::check::{self, Violation, durable, ttl, watches};
 use crate::history::{Answer, Op};
 use crate::workload::{Mix, Workload};
 
@@ -61,6 +61,12 @@ pub struct Seen {
     pub forwards: u64,
     /// Requests refused for a bound.
     pub bounds: u64,
+    /// Keys that went by themselves.
+    pub expired: u64,
+    /// Watches that were shown something.
+    pub watched: u64,
+    /// Watches that were told that it is gone.
+    pub cleared: u64,
 }
 
 impl Seen {
@@ -71,6 +77,9 @@ impl Seen {
         self.torn_tails += other.torn_tails;
         self.forwards += other.forwards;
         self.bounds += other.bounds;
+        self.expired += other.expired;
+        self.watched += other.watched;
+        self.cleared += other.cleared;
     }
 
     /// Whether nothing was seen less often than this.
@@ -80,6 +89,9 @@ impl Seen {
             && self.torn_tails >= least.torn_tails
             && self.forwards >= least.forwards
             && self.bounds >= least.bounds
+            && self.expired >= least.expired
+            && self.watched >= least.watched
+            && self.cleared >= least.cleared
     }
 }
 
@@ -125,12 +137,15 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     let nodes: BTreeMap<NodeId, _> =
         (1..=scenario.nodes).map(|id| (id, node::create(&shared, id))).collect();
     let nemesis = Nemesis::new(shared.clone(), nodes);
-    let mix = Mix { max_value_bytes: scenario.max_value_bytes, ..Mix::default() };
+    let (max_value_bytes, ttl_percent) = (scenario.max_value_bytes, scenario.ttl_percent);
+    let mix = Mix { max_value_bytes, ttl_percent, ..Mix::default() };
     let workload = Workload::new(stream(seed, "workload"), mix);
     let workload = Arc::new(Mutex::new(workload));
-    let clients: Vec<_> = (1..=scenario.clients)
-        .map(|id| madsim::task::spawn(client::live(shared.clone(), id, seed, workload.clone())))
-        .collect();
+    let clients = (1..=scenario.clients)
+        .map(|id| madsim::task::spawn(client::live(shared.clone(), id, seed, workload.clone())));
+    let watchers = (1..=scenario.watchers)
+        .map(|id| madsim::task::spawn(watcher::live(shared.clone(), id, seed)));
+    let tasks: Vec<_> = clients.into_iter().chain(watchers).collect();
     let plan = Plan::draw(&scenario, seed);
     let faults = plan.steps.len();
     let dark = darkness(&scenario, &plan);
@@ -147,7 +162,9 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     let calm = Calm::begin(&shared);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
     let calm = calm.and_then(|calm| calm.end(&shared));
-    clients.iter().for_each(madsim::task::JoinHandle::abort);
+    tasks.iter().for_each(madsim::task::JoinHandle::abort);
+    // What was asked last arrives.
+    madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
     agrees(&shared, &scenario).await;
     judge(&shared, dark, calm);
     let mut world = shared.lock();
@@ -233,7 +250,7 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
         let oracle = violation.oracle();
         return world.fail(oracle, violation.to_string());
     }
-    if let Err(violation) = judge_time(&world, calm) {
+    if let Err(violation) = judge_time(&world, calm).and_then(|()| judge_watches(&world)) {
         return world.fail(violation.oracle(), violation.to_string());
     }
     if let Some(last) = final_state(&world)
@@ -258,6 +275,11 @@ fn judge_time(world: &World, calm: Option<ttl::Calm>) -> Result<(), Violation> {
     let (hint, shown, pace) = (&world.hint, &world.shown, world.pace());
     ttl::never_early(&world.history, hint, shown, pace)?;
     calm.map_or(Ok(()), |calm| ttl::never_late(hint, shown, calm, pace))
+}
+
+fn judge_watches(world: &World) -> Result<(), Violation> {
+    let window = world.scenario.config(world.seed, 1).history_events as u64;
+    watches::check(world.watchings.iter().chain(world.waiting()), &world.hint, window)
 }
 
 /// The calm, while it lasts.

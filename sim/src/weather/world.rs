@@ -1,5 +1,6 @@
 //! Everything there is in one run, and one step of one node.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
 use quorate_engine::command::Stamp;
-use quorate_engine::tree::Read;
+use quorate_engine::tree::{Action, Read};
 use quorate_engine::{
     Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Refused,
     Request, RequestId, Role, View,
@@ -23,8 +24,10 @@ use super::links::Links;
 use super::run::Seen;
 use super::scenario::Scenario;
 use super::stream;
+use super::watcher::Waiting;
 use crate::check::Hint;
 use crate::check::ttl::{Pace, Shown};
+use crate::check::watches::Watching;
 use crate::disk::{Chance, Disk, Keep, Mercy};
 use crate::history::{Answer, History, Server};
 use crate::properties::{Observation, Properties};
@@ -52,6 +55,8 @@ pub(super) struct World {
     pub links: Links,
     pub history: History,
     pub hint: Hint,
+    /// What watches were told, in this order.
+    pub watchings: Vec<Watching>,
     /// When any node first showed an event.
     pub shown: Shown,
     pub properties: Properties,
@@ -88,7 +93,7 @@ pub(super) struct Node {
     /// Store index of the last event it has shown.
     shown: u64,
     /// Requests asked of it in all its lives: none of them shares its name.
-    asked: RequestId,
+    pub asked: RequestId,
 }
 
 /// What lives only as long as the process.
@@ -97,6 +102,7 @@ pub(super) struct Alive {
     pub inbox: mpsc::UnboundedSender<Input>,
     pub view: View,
     waiting: BTreeMap<RequestId, (Option<Read>, oneshot::Sender<Answer>)>,
+    pub watches: BTreeMap<RequestId, Waiting>,
     queued: usize,
 }
 
@@ -127,6 +133,7 @@ impl World {
             links: Links::new(scenario.links.clone(), seed),
             history: History::new(),
             hint: Hint::new(config.genesis_index()),
+            watchings: Vec::new(),
             shown: Shown::new(),
             properties: Properties::new(&config),
             liar: Liar::new(lie, seed),
@@ -200,8 +207,9 @@ impl World {
         match Engine::recover(config, node.disk.image()) {
             Ok((engine, outputs)) => {
                 let view = engine.view();
-                let waiting = BTreeMap::new();
-                node.alive = Some(Alive { engine, inbox, view: view.clone(), waiting, queued: 0 });
+                let (waiting, watches) = Default::default();
+                let seen = view.clone();
+                node.alive = Some(Alive { engine, inbox, view: seen, waiting, watches, queued: 0 });
                 self.observe(id, Observation::Born(&view));
                 self.after(shared, id, outputs);
                 self.publish(id);
@@ -399,6 +407,9 @@ impl World {
     fn reply(&mut self, id: NodeId, request: RequestId, outcome: Outcome) {
         let outcome = self.liar.reply(outcome);
         let Some(alive) = &mut self.node(id).alive else { return };
+        if let Some(waiting) = alive.watches.remove(&request) {
+            return self.watched(waiting, outcome);
+        }
         let Some((read, answer)) = alive.waiting.remove(&request) else { return };
         let said = match (&outcome, read) {
             (Outcome::Done(Done::Readable { .. }), Some(read)) => {
@@ -439,7 +450,10 @@ impl World {
             view.tree.history().rev().take_while(|event| event.index() > shown).cloned().collect();
         let now = self.now();
         for event in fresh.iter().rev() {
-            self.shown.entry(event.index()).or_insert(now);
+            if let Entry::Vacant(place) = self.shown.entry(event.index()) {
+                place.insert(now);
+                self.seen.expired += u64::from(event.action == Action::Expire);
+            }
             if let Err(violation) = self.hint.learn(event) {
                 self.fail("same events", violation.to_string());
             }
@@ -507,6 +521,7 @@ impl World {
     pub fn forget(&mut self, id: NodeId, request: RequestId) {
         if let Some(alive) = &mut self.node(id).alive {
             alive.waiting.remove(&request);
+            alive.watches.remove(&request);
             self.tell(id, Input::Forget { id: request });
         }
     }
