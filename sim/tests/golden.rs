@@ -52,6 +52,7 @@ stories! {
     the_first_write_has_index_4_on_one_node_and_8_on_three
     the_last_durable_segment_stays_until_the_next_one_holds_something
     the_removal_of_a_directory_wakes_a_watch_below_it
+    what_is_due_causes_one_stamp_however_much_is_under_way
     what_a_killed_process_had_only_written_is_synced_at_birth
     writes_that_arrive_while_one_flies_share_the_next
 }

@@ -47,8 +47,8 @@ fn least(name: &str) -> Seen {
     };
     match name {
         "five-crashes" => Seen { torn_tails: 5, leaders: 60, ..storm },
-        "five-times-to-live" => Seen { expired: 1_000, ..storm },
-        "three-watches" => Seen { watched: 5_000, cleared: 200, ..storm },
+        "five-times-to-live" => Seen { expired: 800, ..storm },
+        "three-watches" => Seen { watched: 3_000, cleared: 200, ..storm },
         "five-duplicates" => Seen { bounds: 1000, leaders: 35, ..storm },
         "three-two-down" | "five-three-down" | "three-one-down" => {
             Seen { leaders: 20, received: 0, ..storm }

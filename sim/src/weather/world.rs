@@ -170,15 +170,16 @@ impl World {
         self.node(id).alive.as_ref().is_some_and(|alive| alive.view.role == Role::Leader)
     }
 
-    /// How fast time goes. To be committed, an entry gets to the disks of a majority
-    /// and word of it back: one round trip. Another may have to come back before it is
-    /// sent (raft's probe), and one more if it is overtaken, refused and sent again.
-    /// At each turn a disk may have one write on its way and another to begin.
+    /// How fast time goes. Messages overtake each other, so an entry may come before
+    /// the one in front of it and be refused, and the refusal be taken for an old one:
+    /// then the next heartbeat finds the gap. There and back go the entry and its
+    /// refusal, a tick later the heartbeat, an append that is refused, and the one that
+    /// brings the entry; each time a disk may have a write on its way.
     pub fn pace(&self) -> Pace {
         let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
         let [_, link_ms] = self.scenario.links.delay_ms;
         let [_, disk_ms] = self.scenario.disks.delay_ms;
-        let commit_ns = 3 * (2 * link_ms + 2 * (disk_ms + 1)) * 1_000_000;
+        let commit_ns = longest_ns + 4 * (2 * link_ms + disk_ms + 1) * 1_000_000;
         let tick_ms = self.scenario.engine.tick_ms;
         Pace { tick_ms, shortest_ns, longest_ns, commit_ns }
     }
