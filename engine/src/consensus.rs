@@ -194,13 +194,15 @@ impl Consensus {
         progress.is_some_and(|progress| progress.state == raft::ProgressState::Snapshot)
     }
 
-    /// Appends to the log of a leader; `false` if the uncommitted part is full.
-    pub fn propose(&mut self, data: Vec<u8>) -> bool {
+    /// Appends to the log of a leader and says at which index; `None` if the
+    /// uncommitted part is full.
+    pub fn propose(&mut self, data: Vec<u8>) -> Option<u64> {
         assert!(
             self.role() == Role::Leader,
             "only a leader proposes: nothing is forwarded by raft"
         );
-        self.node.propose(Vec::new(), data).is_ok()
+        self.node.propose(Vec::new(), data).ok()?;
+        Some(self.node.raft.raft_log.last_index())
     }
 
     /// Asks for a round of reads; it may be dropped without a word.

@@ -14,6 +14,7 @@ mod node;
 mod plan;
 mod run;
 mod scenario;
+mod watcher;
 mod world;
 
 pub use lies::Lie;

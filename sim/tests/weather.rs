@@ -34,9 +34,21 @@ fn seeds() -> std::ops::Range<u64> {
 /// What 20 seeds of a file must have seen at least; otherwise it is too tame to
 /// prove its claim. Well below what is usual, so that chance does not decide.
 fn least(name: &str) -> Seen {
-    let storm = Seen { leaders: 25, received: 3, forwards: 500, ..Seen::default() };
+    let (watched, cleared, expired) = (200, 10, 100);
+    let storm = Seen {
+        leaders: 25,
+        received: 3,
+        forwards: 500,
+        watched,
+        cleared,
+        expired,
+        bounds: 0,
+        torn_tails: 0,
+    };
     match name {
         "five-crashes" => Seen { torn_tails: 5, leaders: 60, ..storm },
+        "five-times-to-live" => Seen { expired: 800, ..storm },
+        "three-watches" => Seen { watched: 3_000, cleared: 200, ..storm },
         "five-duplicates" => Seen { bounds: 1000, leaders: 35, ..storm },
         "three-two-down" | "five-three-down" | "three-one-down" => {
             Seen { leaders: 20, received: 0, ..storm }
@@ -101,12 +113,14 @@ weathers! {
     five_duplicates,
     five_swarm,
     five_three_down,
+    five_times_to_live,
     five_two_down,
     three_bad_links,
     three_one_down,
     three_partitions,
     three_stalls_and_pauses,
     three_two_down,
+    three_watches,
 }
 
 #[test]

@@ -74,10 +74,9 @@ impl Engine {
             return Err(Refused::Bound(Bound::LogBytes));
         }
         command.stamp = self.clock.stamp();
-        if !self.consensus.propose(command.encode()) {
-            return Err(Refused::Bound(Bound::UncommittedBytes));
-        }
-        self.clock.stamped(self.consensus.log().last());
+        let proposed = self.consensus.propose(command.encode());
+        let index = proposed.ok_or(Refused::Bound(Bound::UncommittedBytes))?;
+        self.clock.stamped(index);
         Ok(())
     }
 

@@ -29,6 +29,13 @@ impl Clock {
             .collect()
     }
 
+    /// How long the shortest and the longest tick of any of them really take.
+    pub fn extremes(clocks: impl Iterator<Item = Self>) -> (u64, u64) {
+        clocks.fold((u64::MAX, 0), |(shortest, longest), clock| {
+            (shortest.min(clock.tick_ns), longest.max(clock.tick_ns))
+        })
+    }
+
     /// How long one of this node's ticks really takes.
     pub fn tick(&self) -> Duration {
         Duration::from_nanos(self.tick_ns)

@@ -15,6 +15,12 @@ pub struct Scenario {
     pub nodes: u64,
     /// Clients, each with one operation under way.
     pub clients: u64,
+    /// Watchers beside them.
+    #[serde(default = "few_watchers")]
+    pub watchers: u64,
+    /// Of a hundred writes that may give a time to live, how many do.
+    #[serde(default = "some_ttls")]
+    pub ttl_percent: u32,
     /// How long a client thinks between two operations, at most, in ms.
     pub think_ms: u64,
     /// The largest value, in bytes; most are short.
@@ -241,4 +247,12 @@ impl Scenario {
 
 fn few_bytes() -> usize {
     2_000
+}
+
+fn few_watchers() -> u64 {
+    2
+}
+
+fn some_ttls() -> u32 {
+    crate::workload::Mix::default().ttl_percent
 }

@@ -1,12 +1,14 @@
 //! Everything there is in one run, and one step of one node.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
-use quorate_engine::tree::Read;
+use quorate_engine::command::Stamp;
+use quorate_engine::tree::{Action, Read};
 use quorate_engine::{
     Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Refused,
     Request, RequestId, Role, View,
@@ -22,7 +24,10 @@ use super::links::Links;
 use super::run::Seen;
 use super::scenario::Scenario;
 use super::stream;
+use super::watcher::Waiting;
 use crate::check::Hint;
+use crate::check::ttl::{Pace, Shown};
+use crate::check::watches::Watching;
 use crate::disk::{Chance, Disk, Keep, Mercy};
 use crate::history::{Answer, History, Server};
 use crate::properties::{Observation, Properties};
@@ -50,6 +55,10 @@ pub(super) struct World {
     pub links: Links,
     pub history: History,
     pub hint: Hint,
+    /// What watches were told, in this order.
+    pub watchings: Vec<Watching>,
+    /// When any node first showed an event.
+    pub shown: Shown,
     pub properties: Properties,
     pub liar: Liar,
     /// The first thing that went wrong.
@@ -84,7 +93,7 @@ pub(super) struct Node {
     /// Store index of the last event it has shown.
     shown: u64,
     /// Requests asked of it in all its lives: none of them shares its name.
-    asked: RequestId,
+    pub asked: RequestId,
 }
 
 /// What lives only as long as the process.
@@ -93,6 +102,7 @@ pub(super) struct Alive {
     pub inbox: mpsc::UnboundedSender<Input>,
     pub view: View,
     waiting: BTreeMap<RequestId, (Option<Read>, oneshot::Sender<Answer>)>,
+    pub watches: BTreeMap<RequestId, Waiting>,
     queued: usize,
 }
 
@@ -123,6 +133,8 @@ impl World {
             links: Links::new(scenario.links.clone(), seed),
             history: History::new(),
             hint: Hint::new(config.genesis_index()),
+            watchings: Vec::new(),
+            shown: Shown::new(),
             properties: Properties::new(&config),
             liar: Liar::new(lie, seed),
             failure: None,
@@ -153,6 +165,32 @@ impl World {
         self.failure.get_or_insert((oracle, what));
     }
 
+    /// Whether a node leads, as it last said.
+    pub fn leads(&mut self, id: NodeId) -> bool {
+        self.node(id).alive.as_ref().is_some_and(|alive| alive.view.role == Role::Leader)
+    }
+
+    /// How fast time goes. Messages overtake each other, so an entry may come before
+    /// the one in front of it and be refused, and the refusal be taken for an old one:
+    /// then the next heartbeat finds the gap. There and back go the entry and its
+    /// refusal, a tick later the heartbeat, an append that is refused, and the one that
+    /// brings the entry; each time a disk may have a write on its way.
+    pub fn pace(&self) -> Pace {
+        let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
+        let [_, link_ms] = self.scenario.links.delay_ms;
+        let [_, disk_ms] = self.scenario.disks.delay_ms;
+        let commit_ns = longest_ns + 4 * (2 * link_ms + disk_ms + 1) * 1_000_000;
+        let tick_ms = self.scenario.engine.tick_ms;
+        Pace { tick_ms, shortest_ns, longest_ns, commit_ns }
+    }
+
+    /// The term, leader and clock that are in force, if somebody leads.
+    pub fn reign(&self) -> Option<(u64, NodeId, Stamp)> {
+        let views = self.nodes.iter().filter_map(|node| Some(&node.alive.as_ref()?.view));
+        let view = views.max_by_key(|view| (view.term, view.role == Role::Leader))?;
+        (view.role == Role::Leader).then(|| (view.term, view.id, view.tree.clock()))
+    }
+
     /// A process starts on what the disk holds.
     pub fn birth(&mut self, shared: &Shared, id: NodeId, inbox: mpsc::UnboundedSender<Input>) {
         let mut config = self.scenario.config(self.seed, id);
@@ -170,8 +208,9 @@ impl World {
         match Engine::recover(config, node.disk.image()) {
             Ok((engine, outputs)) => {
                 let view = engine.view();
-                let waiting = BTreeMap::new();
-                node.alive = Some(Alive { engine, inbox, view: view.clone(), waiting, queued: 0 });
+                let (waiting, watches) = Default::default();
+                let seen = view.clone();
+                node.alive = Some(Alive { engine, inbox, view: seen, waiting, watches, queued: 0 });
                 self.observe(id, Observation::Born(&view));
                 self.after(shared, id, outputs);
                 self.publish(id);
@@ -369,6 +408,9 @@ impl World {
     fn reply(&mut self, id: NodeId, request: RequestId, outcome: Outcome) {
         let outcome = self.liar.reply(outcome);
         let Some(alive) = &mut self.node(id).alive else { return };
+        if let Some(waiting) = alive.watches.remove(&request) {
+            return self.watched(waiting, outcome);
+        }
         let Some((read, answer)) = alive.waiting.remove(&request) else { return };
         let said = match (&outcome, read) {
             (Outcome::Done(Done::Readable { .. }), Some(read)) => {
@@ -407,7 +449,12 @@ impl World {
         let shown = std::mem::replace(&mut self.node(id).shown, view.tree.store_index());
         let fresh: Vec<_> =
             view.tree.history().rev().take_while(|event| event.index() > shown).cloned().collect();
+        let now = self.now();
         for event in fresh.iter().rev() {
+            if let Entry::Vacant(place) = self.shown.entry(event.index()) {
+                place.insert(now);
+                self.seen.expired += u64::from(event.action == Action::Expire);
+            }
             if let Err(violation) = self.hint.learn(event) {
                 self.fail("same events", violation.to_string());
             }
@@ -475,6 +522,7 @@ impl World {
     pub fn forget(&mut self, id: NodeId, request: RequestId) {
         if let Some(alive) = &mut self.node(id).alive {
             alive.waiting.remove(&request);
+            alive.watches.remove(&request);
             self.tell(id, Input::Forget { id: request });
         }
     }
