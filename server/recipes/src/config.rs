@@ -1,0 +1,70 @@
+//! Configuration: published by one, followed by many.
+//!
+//! A setting is a key; its version is the key's modifiedIndex. Publishing is a
+//! compare and swap from the version just read: a plain set whose answer was lost
+//! could arrive late and bring an old setting back over a newer one.
+//!
+//! **Promised**: every subscriber sees versions only grow, and comes to the last one
+//! without polling.
+//!
+//! **Not promised**: that a subscriber sees every version on the way. One that was
+//! away for longer than the store remembers goes on from what is there now.
+
+use crate::calls::{self, Claim, Swap, read, swap};
+use crate::directory::{Change, Follower};
+use crate::store::{Node, Refusal, Store};
+
+/// A setting at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The value; none if it is not set.
+    pub value: Option<String>,
+    /// The index at which it became that, or was found to be that.
+    pub version: u64,
+}
+
+/// Publishes a value over whatever is there; its version.
+pub async fn publish(store: &impl Store, key: &str, value: &str) -> Result<u64, Refusal> {
+    loop {
+        let published = match read(store, key).await?.node {
+            Some(node) => match swap(store, key, value, node.modified_index, None).await? {
+                Swap::Done(node) => Some(node),
+                Swap::Overtaken { .. } => None,
+            },
+            None => match calls::create(store, key, value, None).await? {
+                Claim::Mine(node) => Some(node),
+                Claim::Others(_) => None,
+            },
+        };
+        if let Some(node) = published {
+            return Ok(node.modified_index);
+        }
+    }
+}
+
+/// Somebody who follows a setting.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    follower: Follower,
+}
+
+impl Subscription {
+    /// To this key.
+    pub fn new(key: &str) -> Self {
+        Self { follower: Follower::new(key) }
+    }
+
+    /// The setting as it is at first, then each later one.
+    pub async fn next(&mut self, store: &impl Store) -> Result<Setting, Refusal> {
+        Ok(match self.follower.next(store).await? {
+            Change::Listing { index, nodes } => {
+                let node = nodes.into_iter().find(|node| node.key == self.follower.key());
+                let version = node.as_ref().map_or(index, |node: &Node| node.modified_index);
+                Setting { value: node.and_then(|node| node.value), version }
+            }
+            Change::Event(event) => {
+                Setting { value: event.node.value, version: event.node.modified_index }
+            }
+        })
+    }
+}
