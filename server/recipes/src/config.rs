@@ -12,7 +12,7 @@
 
 use crate::calls::{self, Claim, Swap, read, swap};
 use crate::directory::{Change, Follower};
-use crate::store::{Node, Refusal, Store};
+use crate::store::{Refusal, Store};
 
 /// A setting at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,25 +46,34 @@ pub async fn publish(store: &impl Store, key: &str, value: &str) -> Result<u64, 
 #[derive(Clone, Debug)]
 pub struct Subscription {
     follower: Follower,
+    /// The last version told.
+    version: Option<u64>,
 }
 
 impl Subscription {
     /// To this key.
     pub fn new(key: &str) -> Self {
-        Self { follower: Follower::new(key) }
+        Self { follower: Follower::new(key), version: None }
     }
 
     /// The setting as it is at first, then each later one.
     pub async fn next(&mut self, store: &impl Store) -> Result<Setting, Refusal> {
-        Ok(match self.follower.next(store).await? {
-            Change::Listing { index, nodes } => {
-                let node = nodes.into_iter().find(|node| node.key == self.follower.key());
-                let version = node.as_ref().map_or(index, |node: &Node| node.modified_index);
-                Setting { value: node.and_then(|node| node.value), version }
+        loop {
+            let setting = match self.follower.next(store).await? {
+                Change::Listing { index, nodes } => {
+                    let node = nodes.into_iter().find(|node| node.key == self.follower.key());
+                    let version = node.as_ref().map_or(index, |node| node.modified_index);
+                    Setting { value: node.and_then(|node| node.value), version }
+                }
+                Change::Event(event) => {
+                    Setting { value: event.node.value, version: event.node.modified_index }
+                }
+            };
+            // A listing after a gap may find what was known.
+            if Some(setting.version) > self.version {
+                self.version = Some(setting.version);
+                return Ok(setting);
             }
-            Change::Event(event) => {
-                Setting { value: event.node.value, version: event.node.modified_index }
-            }
-        })
+        }
     }
 }
