@@ -24,8 +24,13 @@ pub struct Seen {
 pub enum Claim {
     /// It is there, and it is ours.
     Mine(Node),
-    /// It is another's; the index at which that was seen.
-    Others(u64),
+    /// It is another's.
+    Others {
+        /// The index at which it was so.
+        index: u64,
+        /// Whether it may have been ours before that all the same.
+        doubtful: bool,
+    },
 }
 
 /// What became of an attempt to change a key from a known index on.
@@ -91,18 +96,15 @@ pub async fn create(
 ) -> Result<Claim, Refusal> {
     let (key, value, prev_exist) = (key.to_owned(), Some(value.to_owned()), Some(false));
     let put = Put { key, value, ttl, prev_exist, ..Put::default() };
-    loop {
-        match settle(store, put.clone()).await.0 {
-            Ok(reply) => return Ok(Claim::Mine(reply.node.unwrap_or_default())),
-            Err(refusal) if refusal.code == code::EXISTS => {}
-            Err(refusal) => return Err(refusal),
-        }
-        let seen = read(store, &put.key).await?;
-        match seen.node {
-            Some(node) if node.value == put.value => return Ok(Claim::Mine(node)),
-            Some(_) => return Ok(Claim::Others(seen.index)),
-            None => {}
-        }
+    let (answer, doubtful) = settle(store, put.clone()).await;
+    let index = match answer {
+        Ok(reply) => return Ok(Claim::Mine(reply.node.unwrap_or_default())),
+        Err(refusal) if refusal.code == code::EXISTS => refusal.index,
+        Err(refusal) => return Err(refusal),
+    };
+    match read(store, &put.key).await?.node {
+        Some(node) if node.value == put.value => Ok(Claim::Mine(node)),
+        _ => Ok(Claim::Others { index, doubtful }),
     }
 }
 

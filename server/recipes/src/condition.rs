@@ -75,7 +75,7 @@ pub async fn join(store: &impl Store, dir: &str, name: &str) -> Result<Member, R
         let key = format!("{}/tasks/{name}", path(dir, generation));
         let index = match calls::create(store, &key, &calls::unique(store), None).await? {
             Claim::Mine(node) => node.created_index,
-            Claim::Others(index) => {
+            Claim::Others { index, .. } => {
                 let message = "Key already exists".into();
                 return Err(Refusal { code: code::EXISTS, message, cause: key, index });
             }

@@ -2,7 +2,9 @@
 //!
 //! A setting is a key; its version is the key's modifiedIndex. Publishing is a
 //! compare and swap from the version just read: a plain set whose answer was lost
-//! could arrive late and bring an old setting back over a newer one.
+//! could arrive late and bring an old setting back over a newer one. For the same
+//! reason a publication of which nobody can say whether it was there before somebody
+//! else's is not repeated.
 //!
 //! **Promised**: every subscriber sees versions only grow, and comes to the last one
 //! without polling.
@@ -12,7 +14,7 @@
 
 use crate::calls::{self, Claim, Swap, read, swap};
 use crate::directory::{Change, Follower};
-use crate::store::{Refusal, Store};
+use crate::store::{Failure, Refusal, Store};
 
 /// A setting at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,20 +26,23 @@ pub struct Setting {
 }
 
 /// Publishes a value over whatever is there; its version.
-pub async fn publish(store: &impl Store, key: &str, value: &str) -> Result<u64, Refusal> {
+///
+/// # Errors
+/// [`Failure::Unknown`]: another has published since; ours may have been there before.
+pub async fn publish(store: &impl Store, key: &str, value: &str) -> Result<u64, Failure> {
     loop {
-        let published = match read(store, key).await?.node {
+        let doubtful = match read(store, key).await?.node {
             Some(node) => match swap(store, key, value, node.modified_index, None).await? {
-                Swap::Done(node) => Some(node),
-                Swap::Overtaken { .. } => None,
+                Swap::Done(node) => return Ok(node.modified_index),
+                Swap::Overtaken { doubtful } => doubtful,
             },
             None => match calls::create(store, key, value, None).await? {
-                Claim::Mine(node) => Some(node),
-                Claim::Others(_) => None,
+                Claim::Mine(node) => return Ok(node.modified_index),
+                Claim::Others { doubtful, .. } => doubtful,
             },
         };
-        if let Some(node) = published {
-            return Ok(node.modified_index);
+        if doubtful {
+            return Err(Failure::Unknown("another has published since".into()));
         }
     }
 }

@@ -84,7 +84,7 @@ pub async fn take_over(
         let taken = match &node {
             None => match calls::create(store, key, &stored.text(), None).await? {
                 Claim::Mine(node) => Some(node),
-                Claim::Others(_) => None,
+                Claim::Others { .. } => None,
             },
             Some(node) => {
                 match swap(store, key, &stored.text(), node.modified_index, None).await? {

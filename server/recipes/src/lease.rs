@@ -47,7 +47,7 @@ impl Lease {
         let sent_ms = store.now_ms();
         Ok(match calls::create(store, key, value, Some(ttl)).await? {
             Claim::Mine(node) => Ok(Self::of(&node, value, ttl, sent_ms)),
-            Claim::Others(index) => Err(index),
+            Claim::Others { index, .. } => Err(index),
         })
     }
 
@@ -153,7 +153,10 @@ impl Lease {
     /// key is another's.
     async fn catch_up(&mut self, store: &impl Store) -> Result<bool, Refusal> {
         let Some(node) = read(store, &self.key).await?.node else { return Ok(false) };
-        self.index = node.modified_index;
-        Ok(node.created_index == self.token && node.text() == self.value)
+        let is_ours = node.created_index == self.token && node.text() == self.value;
+        if is_ours {
+            self.index = node.modified_index;
+        }
+        Ok(is_ours)
     }
 }

@@ -212,7 +212,9 @@ impl Tree {
     /// A node as a reply shows it, with all below if asked for.
     pub fn node(&self, key: &str, now_ms: u64, with_children: bool) -> Option<Node> {
         let entry = self.entries.get(key)?;
-        let is_child = |other: &&String| parents(other).next() == Some(key);
+        let is_child = |other: &&String| {
+            parents(other).next() == Some(key) && !other[key.len()..].starts_with("/_")
+        };
         let children = self.entries.keys().filter(|other| with_children && is_child(other));
         let left =
             |at: u64| i64::try_from(at.saturating_sub(now_ms).div_ceil(1000)).expect("small");
