@@ -102,20 +102,14 @@ impl Follower {
     }
 
     async fn list(&mut self, store: &impl Store) -> Result<Change, Refusal> {
-        loop {
-            let seen = read(store, &self.key).await?;
-            // A member that is behind what was seen already.
-            if seen.index + 1 < self.from {
-                pause(store).await;
-                continue;
-            }
-            (self.from, self.caught_up) = (seen.index + 1, true);
-            let nodes = seen.node.iter().flat_map(|node| {
-                let bare = |node: &Node| Node { nodes: Vec::new(), ..node.clone() };
-                std::iter::once(bare(node)).chain(node.below().into_iter().map(bare))
-            });
-            return Ok(Change::Listing { index: seen.index, nodes: nodes.collect() });
-        }
+        let seen = read(store, &self.key).await?;
+        (self.from, self.caught_up) = (seen.index + 1, true);
+        let bare = |node: &Node| Node { nodes: Vec::new(), ..node.clone() };
+        let nodes = seen
+            .node
+            .iter()
+            .flat_map(|node| std::iter::once(bare(node)).chain(node.below().into_iter().map(bare)));
+        Ok(Change::Listing { index: seen.index, nodes: nodes.collect() })
     }
 
     /// Whether a key below has a hidden part, which listings leave out.

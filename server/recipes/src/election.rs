@@ -47,25 +47,25 @@ impl Leader {
 #[derive(Clone, Debug)]
 pub struct Observer {
     follower: Follower,
-    known: Option<Leader>,
+    /// What was told last.
+    told: Option<Option<Leader>>,
 }
 
 impl Observer {
     /// Of this office.
     pub fn new(key: &str) -> Self {
-        Self { follower: Follower::new(key), known: None }
+        Self { follower: Follower::new(key), told: None }
     }
 
-    /// Waits until there is another leader than the last one told of; none if the
-    /// office is empty.
+    /// Who leads at first, then whenever it changes; none if the office is empty.
     pub async fn next(&mut self, store: &impl Store) -> Result<Option<Leader>, Refusal> {
         loop {
-            let (leader, is_first) = match self.follower.next(store).await? {
-                Change::Listing { nodes, .. } => (nodes.first().and_then(Leader::of), true),
-                Change::Event(event) => (Leader::of(&event.node), false),
+            let leader = match self.follower.next(store).await? {
+                Change::Listing { nodes, .. } => nodes.first().and_then(Leader::of),
+                Change::Event(event) => Leader::of(&event.node),
             };
-            if leader != self.known || is_first && leader.is_none() {
-                self.known.clone_from(&leader);
+            if self.told.as_ref() != Some(&leader) {
+                self.told = Some(leader.clone());
                 return Ok(leader);
             }
         }

@@ -74,3 +74,21 @@ fn a_setting_that_goes_is_seen_to_go() {
         assert_eq!(subscription.next(&client).await, Ok(setting(None, 2)));
     });
 }
+
+#[test]
+fn a_gap_in_which_nothing_changed_is_not_told() {
+    each_seed(CALM, async |cluster| {
+        let client = cluster.client();
+        let mut subscription = Subscription::new("/conf");
+        let one = publish(&client, "/conf", "one").await.unwrap();
+        assert_eq!(subscription.next(&client).await.unwrap().version, one);
+        cluster.pass_the_window();
+        let publisher = cluster.client();
+        let later = process(async move {
+            publisher.sleep(5_000).await;
+            publish(&publisher, "/conf", "two").await.unwrap();
+        });
+        assert_eq!(subscription.next(&client).await.unwrap().value, Some("two".into()));
+        finish(vec![later]).await;
+    });
+}

@@ -75,3 +75,23 @@ fn who_resigns_is_followed_at_once_and_all_hear_of_it() {
         assert!(cluster.now_ms() < dead_ms + 5_600, "the dead leader's office is empty");
     });
 }
+
+#[test]
+fn a_gap_in_which_nobody_was_elected_is_not_told() {
+    each_seed(CALM, async |cluster| {
+        let (client, ada) = (cluster.client(), cluster.client());
+        let mut observer = Observer::new("/office");
+        assert_eq!(observer.next(&client).await, Ok(None));
+        cluster.pass_the_window();
+        let ada = process(async move {
+            ada.sleep(5_000).await;
+            let lease = campaign(&ada, "/office", "ada", 5).await.unwrap();
+            ada.cluster.pass_the_window();
+            ada.sleep(1_000).await;
+            lease.release(&ada).await.unwrap();
+        });
+        assert_eq!(observer.next(&client).await.unwrap().map(|it| it.name), Some("ada".into()));
+        assert_eq!(observer.next(&client).await, Ok(None));
+        finish(vec![ada]).await;
+    });
+}

@@ -7,14 +7,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use quorate_recipes::{Failure, Reply, Request, Store};
+use quorate_recipes::{Failure, Put, Reply, Request, Store};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::tree::{Happened, Tree};
+use crate::tree::{self, Happened, Tree};
 
 /// No run takes longer, in virtual time.
 const LIMIT: Duration = Duration::from_secs(3_600);
@@ -128,6 +128,15 @@ impl Cluster {
     /// How many reads were answered.
     pub fn reads(&self) -> u64 {
         self.reads.get()
+    }
+
+    /// More events than a watch may look back at, somewhere else.
+    pub fn pass_the_window(&self) {
+        for _ in 0..2 * tree::WINDOW {
+            let value = Some(String::new());
+            let put = Put { key: "/elsewhere".into(), value, ..Put::default() };
+            self.apply(&put.into()).expect("nothing is in the way");
+        }
     }
 
     /// Everything that happened to keys that begin so.

@@ -6,7 +6,7 @@ use quorate_recipes::directory::Event;
 use quorate_recipes::{Delete, Node, Post, Put, Refusal, Reply, Request, Watch};
 
 /// How many events a watch may look back at: few, so that followers miss some.
-const WINDOW: usize = 40;
+pub const WINDOW: usize = 40;
 
 struct Entry {
     /// None for a directory.
