@@ -10,15 +10,15 @@ use quorate_recipes::directory::{Change, Follower};
 use quorate_recipes::election::{Observer, campaign};
 use quorate_recipes::guarded;
 use quorate_recipes::http::Http;
-use quorate_recipes::index_builder;
+use quorate_recipes::index_builder::{self, Outcome};
 use quorate_recipes::lease::Lease;
 use quorate_recipes::monitor::Monitor;
 use quorate_recipes::registry::{self, Discovery};
-use quorate_recipes::{Store, fair_lock, lock, queue};
+use quorate_recipes::{Failure, Reply, Request, Store, fair_lock, lock, queue};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::ctrl_c;
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Recipes over the v2 tree. Each keeps its keys under /recipes.
 #[derive(Parser)]
@@ -103,8 +103,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(Flags { endpoints, ttl, recipe }: Flags) -> Outcome<ExitCode> {
-    let store = &Http::new(endpoints.clone())?;
+async fn run(Flags { endpoints, ttl, recipe }: Flags) -> Done<ExitCode> {
+    let store = &Told(Http::new(endpoints.clone())?);
     match recipe {
         Recipe::Lock { name, command } => {
             let lease = lock::acquire(store, &format!("/recipes/lock/{name}"), ttl).await?;
@@ -149,19 +149,45 @@ async fn run(Flags { endpoints, ttl, recipe }: Flags) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A store that says why it is taking so long.
+struct Told(Http);
+
+impl Store for Told {
+    async fn request(&self, request: Request) -> Result<Reply, Failure> {
+        let answer = self.0.request(request).await;
+        if let Err(failure @ (Failure::NotDone(_) | Failure::Unknown(_))) = &answer {
+            eprintln!("no answer, {failure}");
+        }
+        answer
+    }
+
+    async fn sleep(&self, ms: u64) {
+        self.0.sleep(ms).await;
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms()
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+
 /// Runs a command for as long as the lease is held; its exit code.
-async fn run_holding(store: &Http, mut lease: Lease, command: &[String]) -> Outcome<ExitCode> {
+async fn run_holding(store: &Told, mut lease: Lease, command: &[String]) -> Done<ExitCode> {
     eprintln!("held, token {}", lease.token);
     let mut command_line = tokio::process::Command::new(&command[0]);
     command_line.args(&command[1..]).kill_on_drop(true).env("TOKEN", lease.token.to_string());
     let work = async { command_line.spawn()?.wait().await };
     let done = lease.hold(store, work).await?;
     lease.release(store).await?;
-    let status = done.ok_or("the lock was lost, and the command killed")??;
+    let status = done.ok_or("the lock was lost, and the command killed")?;
+    let status = status.map_err(|error| format!("{}: {error}", command[0]))?;
     Ok(ExitCode::from(status.code().and_then(|code| code.try_into().ok()).unwrap_or(1)))
 }
 
-async fn guard(store: &Http, name: &str, ttl: u64) -> Outcome {
+async fn guard(store: &Told, name: &str, ttl: u64) -> Done {
     let mut lease = lock::acquire(store, &format!("/recipes/guard/{name}/lock"), ttl).await?;
     eprintln!("held, token {}; each line is written", lease.token);
     let (key, token) = (format!("/recipes/guard/{name}/resource"), lease.token);
@@ -173,14 +199,14 @@ async fn guard(store: &Http, name: &str, ttl: u64) -> Outcome {
             writer.write(store, &line).await?.map_err(|_| "another has taken over")?;
             println!("written at index {}", writer.index());
         }
-        Outcome::Ok(())
+        Done::Ok(())
     };
     let done = lease.hold(store, work).await?;
     lease.release(store).await?;
     done.ok_or("the lock was lost")?
 }
 
-async fn register(store: &Http, service: &str, address: &str, ttl: u64) -> Outcome {
+async fn register(store: &Told, service: &str, address: &str, ttl: u64) -> Done {
     let service = format!("/recipes/services/{service}");
     let mut registration = registry::register(store, &service, address, ttl).await?;
     println!("registered as {}", registration.key());
@@ -191,7 +217,7 @@ async fn register(store: &Http, service: &str, address: &str, ttl: u64) -> Outco
     Ok(())
 }
 
-async fn discover(store: &Http, service: &str) -> Outcome {
+async fn discover(store: &Told, service: &str) -> Done {
     let mut discovery = Discovery::new(&format!("/recipes/services/{service}"));
     loop {
         let instances = discovery.next(store).await?;
@@ -200,7 +226,7 @@ async fn discover(store: &Http, service: &str) -> Outcome {
     }
 }
 
-async fn monitor(store: &Http, service: &str) -> Outcome {
+async fn monitor(store: &Told, service: &str) -> Done {
     let mut monitor = Monitor::new(&format!("/recipes/services/{service}"));
     loop {
         for sighting in monitor.next(store).await? {
@@ -209,7 +235,7 @@ async fn monitor(store: &Http, service: &str) -> Outcome {
     }
 }
 
-async fn subscribe(store: &Http, name: &str) -> Outcome {
+async fn subscribe(store: &Told, name: &str) -> Done {
     let mut subscription = Subscription::new(&format!("/recipes/config/{name}"));
     loop {
         let setting = subscription.next(store).await?;
@@ -218,7 +244,7 @@ async fn subscribe(store: &Http, name: &str) -> Outcome {
     }
 }
 
-async fn barrier(store: &Http, name: &str, task: &str, rule: &Rule) -> Outcome {
+async fn barrier(store: &Told, name: &str, task: &str, rule: &Rule) -> Done {
     let dir = format!("/recipes/barrier/{name}");
     let member = condition::join(store, &dir, task).await?;
     eprintln!("task {task} waits in generation {}", member.generation);
@@ -227,7 +253,7 @@ async fn barrier(store: &Http, name: &str, task: &str, rule: &Rule) -> Outcome {
     Ok(())
 }
 
-async fn elect(store: &Http, office: &str, candidate: &str, ttl: u64) -> Outcome {
+async fn elect(store: &Told, office: &str, candidate: &str, ttl: u64) -> Done {
     let office = format!("/recipes/election/{office}");
     let mut lease = campaign(store, &office, candidate, ttl).await?;
     println!("{candidate} leads, term {}", lease.token);
@@ -237,7 +263,7 @@ async fn elect(store: &Http, office: &str, candidate: &str, ttl: u64) -> Outcome
     Ok(())
 }
 
-async fn observe(store: &Http, office: &str) -> Outcome {
+async fn observe(store: &Told, office: &str) -> Done {
     let mut observer = Observer::new(&format!("/recipes/election/{office}"));
     loop {
         match observer.next(store).await? {
@@ -247,7 +273,7 @@ async fn observe(store: &Http, office: &str) -> Outcome {
     }
 }
 
-async fn build_index(store: &Http, name: &str, builder: &str, version: u64, ttl: u64) -> Outcome {
+async fn build_index(store: &Told, name: &str, builder: &str, version: u64, ttl: u64) -> Done {
     let dir = format!("/recipes/index/{name}");
     let build = async || {
         eprintln!("{builder} builds version {version}, which takes three seconds");
@@ -256,11 +282,15 @@ async fn build_index(store: &Http, name: &str, builder: &str, version: u64, ttl:
     };
     let outcome = index_builder::ensure(store, &dir, builder, version, ttl, build).await?;
     let (there, index) = index_builder::fetch(store, &dir, version).await?;
-    println!("{outcome:?}; version {there}: {index}");
+    match outcome {
+        Outcome::Built(at) => println!("{builder} published version {version} at index {at}"),
+        Outcome::There => println!("version {version} was there"),
+    }
+    println!("version {there}: {index}");
     Ok(())
 }
 
-async fn balance(endpoints: &[String], key: &str, times: u32) -> Outcome {
+async fn balance(endpoints: &[String], key: &str, times: u32) -> Done {
     let members = endpoints.iter().map(|url| Http::new([url])).collect::<Result<_, _>>()?;
     let mut balance = Balance::new(members);
     for _ in 0..times {
@@ -271,7 +301,7 @@ async fn balance(endpoints: &[String], key: &str, times: u32) -> Outcome {
     Ok(())
 }
 
-async fn follow(store: &Http, key: &str) -> Outcome {
+async fn follow(store: &Told, key: &str) -> Done {
     let mut follower = Follower::new(key);
     loop {
         match follower.next(store).await? {

@@ -31,7 +31,7 @@ pub enum Change {
         nodes: Vec<Node>,
     },
     /// One event.
-    Event(Event),
+    Event(Box<Event>),
 }
 
 /// One event, at the index `node.modified_index`.
@@ -89,7 +89,8 @@ impl Follower {
                 Ok(Reply { action, node: Some(node), prev_node, .. }) => {
                     self.from = node.modified_index + 1;
                     if !self.is_hidden(&node.key) {
-                        return Ok(Change::Event(Event { action, node, prev_node }));
+                        let event = Event { action, node, prev_node };
+                        return Ok(Change::Event(Box::new(event)));
                     }
                 }
                 Err(Failure::Refused(refusal)) if refusal.code == code::CLEARED => {
@@ -143,13 +144,13 @@ impl Mirror {
                 let all = nodes.iter().map(|node| (node.key.clone(), node.clone()));
                 self.nodes = all.collect();
             }
-            Change::Event(Event { action, node, .. }) => match action.as_str() {
+            Change::Event(event) => match event.action.as_str() {
                 "delete" | "compareAndDelete" | "expire" => {
-                    let below = format!("{}/", node.key);
-                    self.nodes.retain(|key, _| *key != node.key && !key.starts_with(&below));
+                    let below = format!("{}/", event.node.key);
+                    self.nodes.retain(|key, _| *key != event.node.key && !key.starts_with(&below));
                 }
                 _ => {
-                    self.nodes.insert(node.key.clone(), node.clone());
+                    self.nodes.insert(event.node.key.clone(), event.node.clone());
                 }
             },
         }

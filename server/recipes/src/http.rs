@@ -49,11 +49,11 @@ impl Http {
     /// One line, if there is none or one is not a plain HTTP URL.
     pub fn new(endpoints: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, String> {
         let endpoints: Vec<String> = endpoints.into_iter().map(Into::into).collect();
-        let plain = |url: &&String| {
+        let is_odd = |url: &&String| {
             let authority = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-            !authority.is_some_and(|it| it.parse::<hyper::http::uri::Authority>().is_ok())
+            authority.is_none_or(|it| it.parse::<hyper::http::uri::Authority>().is_err())
         };
-        if let Some(url) = endpoints.iter().find(plain) {
+        if let Some(url) = endpoints.iter().find(is_odd) {
             return Err(format!("endpoint \"{url}\" is not of the form http://host:port"));
         }
         if endpoints.is_empty() {

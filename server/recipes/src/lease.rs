@@ -5,9 +5,9 @@
 //! createdIndex, wakes no watcher, and is chained by `prevIndex` from our own last
 //! one: we can never prolong what has become another's.
 //!
-//! What the owner may believe is [`Lease::until_ms`]: TTL less a quarter, on its own
-//! clock, counted from *before* the request was sent. The quarter is for clocks that
-//! run differently, here and in the cluster. It is a belief: a process that is
+//! What the owner may believe is [`Lease::until_ms`]: two thirds of the TTL, on its own
+//! clock, counted from *before* the request was sent. The rest is for clocks that run
+//! differently, here and in the cluster. It is a belief: a process that is
 //! paused right after looking at the clock acts later than it thinks. Only a fencing
 //! token ([`Lease::token`], see [`guarded`](crate::guarded)) protects from that.
 //!
@@ -17,6 +17,11 @@
 use crate::calls::{self, Claim, read, settle};
 use crate::race::{Either, first};
 use crate::store::{Delete, Node, Put, Refusal, Store, code};
+
+/// How long after a request a TTL that it set is believed in, in ms.
+fn belief_ms(ttl: u64) -> u64 {
+    ttl.saturating_mul(2_000) / 3
+}
 
 /// A key with a TTL that is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +64,7 @@ impl Lease {
             token: node.created_index,
             index: node.modified_index,
             ttl,
-            until_ms: sent_ms + ttl * 750,
+            until_ms: sent_ms.saturating_add(belief_ms(ttl)),
         }
     }
 
@@ -75,7 +80,7 @@ impl Lease {
 
     /// How often to refresh, in ms: three times in what may be believed.
     pub fn beat_ms(&self) -> u64 {
-        self.ttl * 250
+        belief_ms(self.ttl) / 3
     }
 
     /// Refreshes once. `false`: it is gone, or another's.
@@ -92,7 +97,7 @@ impl Lease {
             match settle(store, put).await.0 {
                 Ok(reply) => {
                     self.index = reply.node.unwrap_or_default().modified_index;
-                    self.until_ms = sent_ms + self.ttl * 750;
+                    self.until_ms = sent_ms.saturating_add(belief_ms(self.ttl));
                     return Ok(true);
                 }
                 Err(refusal) if refusal.code == code::NOT_FOUND => return Ok(false),

@@ -7,8 +7,8 @@
 //! matters, take a [`fair_lock`](crate::fair_lock).
 //!
 //! **Promised**: among those who believe to hold it ([`Lease::is_held`]) there is one
-//! at a time, as long as clocks differ by less than a quarter. Tokens only grow from
-//! holder to holder. A dead holder's lock is free one TTL later.
+//! at a time, as long as no clock runs half as fast again as another. Tokens only grow
+//! from holder to holder. A dead holder's lock is free one TTL later.
 //!
 //! **Not promised**: that a holder who was paused notices before it acts. What the
 //! lock protects has to compare tokens: [`guarded`](crate::guarded).

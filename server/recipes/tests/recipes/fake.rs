@@ -41,7 +41,7 @@ pub struct Weather {
 pub const CALM: Weather =
     Weather { refused: 0, lost: 0, unanswered: 0, late: 0, pause: 0, drift: 0 };
 pub const STORM: Weather =
-    Weather { refused: 8, lost: 5, unanswered: 8, late: 5, pause: 3, drift: 10 };
+    Weather { refused: 8, lost: 5, unanswered: 8, late: 5, pause: 3, drift: 15 };
 
 /// The longest that a late write takes or a client sleeps, in ms.
 pub const LATE_MS: u64 = 12_000;
