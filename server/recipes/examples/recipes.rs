@@ -1,5 +1,6 @@
 //! Every recipe, to try by hand against a cluster of Quorate or of etcd v2.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -104,7 +105,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Flags { endpoints, ttl, recipe }: Flags) -> Done<ExitCode> {
-    let store = &Told(Http::new(endpoints.clone())?);
+    let store = &Told(Http::new(endpoints.clone())?, RefCell::default());
     match recipe {
         Recipe::Lock { name, command } => {
             let lease = lock::acquire(store, &format!("/recipes/lock/{name}"), ttl).await?;
@@ -149,15 +150,20 @@ async fn run(Flags { endpoints, ttl, recipe }: Flags) -> Done<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A store that says why it is taking so long.
-struct Told(Http);
+/// A store that says why it is taking so long, each reason once in a row.
+struct Told(Http, RefCell<String>);
 
 impl Store for Told {
     async fn request(&self, request: Request) -> Result<Reply, Failure> {
         let answer = self.0.request(request).await;
-        if let Err(failure @ (Failure::NotDone(_) | Failure::Unknown(_))) = &answer {
-            eprintln!("no answer, {failure}");
+        let said = match &answer {
+            Ok(_) | Err(Failure::Refused(_)) => String::new(),
+            Err(failure) => format!("trying on: {failure}"),
+        };
+        if !said.is_empty() && *self.1.borrow() != said {
+            eprintln!("{said}");
         }
+        self.1.replace(said);
         answer
     }
 

@@ -1,5 +1,5 @@
-use quorate_recipes::Store;
 use quorate_recipes::fair_lock::{acquire, draw, wait};
+use quorate_recipes::{Post, Store};
 
 use crate::fake::{CALM, STORM, each_seed, finish, process};
 use crate::spans::Spans;
@@ -58,5 +58,19 @@ fn a_release_wakes_one_waiter_and_a_vanished_predecessor_is_no_release() {
             assert_eq!(told.0, next);
             lease = told.1;
         }
+    });
+}
+
+#[test]
+fn a_spare_ticket_that_comes_late_holds_nobody_up() {
+    each_seed(CALM, async |cluster| {
+        let client = cluster.client();
+        let mut ticket = draw(&client, "/fair", 120).await.unwrap();
+        let spare = Post { key: "/fair".into(), value: ticket.value.clone(), ttl: Some(120) };
+        client.request(spare.into()).await.unwrap();
+        assert!(wait(&client, "/fair", &mut ticket).await.unwrap());
+        ticket.release(&client).await.unwrap();
+        acquire(&client, "/fair", 120).await.unwrap();
+        assert!(cluster.now_ms() < 1_000, "the spare one is gone already");
     });
 }
