@@ -100,7 +100,7 @@ fn old_value() -> impl Strategy<Value = Value> {
 
 /// Nothing that would expire while a program is played.
 fn long_ttl() -> impl Strategy<Value = Value> {
-    let texts = select(&["100", "100", "86400", "9223372036", ""][..]);
+    let texts = select(&["100", "100", "86400", "7000000000", ""][..]);
     texts.prop_map(|text| Value::Text(text.into()))
 }
 

@@ -244,7 +244,11 @@ impl KeyAnswers {
     pub fn of_cluster(&self, body: &impl Serialize) -> Answer {
         let mut bytes = json::to_vec(body);
         bytes.push(b'\n');
-        let mut answer = plain(StatusCode::OK, JSON, bytes);
+        self.with_cluster_id(plain(StatusCode::OK, JSON, bytes))
+    }
+
+    /// An answer that says whose it is.
+    pub fn with_cluster_id(&self, mut answer: Answer) -> Answer {
         answer.headers_mut().insert(CLUSTER_ID, self.cluster.clone());
         answer
     }

@@ -94,12 +94,15 @@ struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 impl<'a> Fields<'a> {
     fn parse(query: &'a str, body: &'a str) -> Result<Self, FormError> {
         let mut fields = Vec::new();
-        for part in body.split('&').chain(query.split('&')).filter(|part| !part.is_empty()) {
-            if part.contains(';') {
+        for text in [body, query] {
+            // Go looks for these before it undoes any escape.
+            if text.contains(';') {
                 return Err(invalid_form("invalid semicolon separator in query"));
             }
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            fields.push((text(name)?, text(value)?));
+            for part in text.split('&').filter(|part| !part.is_empty()) {
+                let (name, value) = part.split_once('=').unwrap_or((part, ""));
+                fields.push((unescaped(name)?, unescaped(value)?));
+            }
         }
         Ok(Self(fields))
     }
@@ -152,7 +155,7 @@ impl<'a> Fields<'a> {
 }
 
 /// etcd stores other bytes with U+FFFD in their place; here they are refused.
-fn text(raw: &str) -> Result<Cow<'_, str>, FormError> {
+fn unescaped(raw: &str) -> Result<Cow<'_, str>, FormError> {
     match unescape(raw, true).map_err(invalid_form)? {
         Cow::Borrowed(_) => Ok(Cow::Borrowed(raw)),
         Cow::Owned(bytes) => String::from_utf8(bytes)
@@ -212,6 +215,7 @@ mod tests {
         for (query, code, cause) in [
             ("a=%zz", 210, "invalid URL escape \"%zz\""),
             ("a=1;b=2", 210, "invalid semicolon separator in query"),
+            ("%zz&a=1;b=2", 210, "invalid semicolon separator in query"),
             ("value=%ff", 210, "invalid UTF-8 in a parameter"),
             ("prevIndex=", 203, "invalid value for \"prevIndex\""),
             ("prevIndex=+1", 203, "invalid value for \"prevIndex\""),
