@@ -360,3 +360,77 @@ fn is_error(answer: &Answer, status: u16, code: u16, cause: &str) -> bool {
         && body["errorCode"] == code
         && (cause.is_empty() || body["cause"] == cause)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requests::Request;
+    use crate::seen::Seen;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let index = ("x-etcd-index".to_owned(), "9".to_owned());
+        Answer { status, headers: vec![index], body: body.to_owned(), ended: true }
+    }
+
+    /// The names of the exceptions that explain the difference.
+    fn explained(request: Request, ours: &Answer, theirs: &Answer) -> Option<Vec<&'static str>> {
+        let asked = request.resolve(&Seen::default());
+        let numbers = explain(&asked, ours, theirs, 0)?;
+        Some(numbers.into_iter().map(|number| EXCEPTIONS[number - 1].name).collect())
+    }
+
+    fn event(action: &str, key: &str, index: u64) -> String {
+        format!(
+            "{{\"action\":\"{action}\",\"node\":{{\"key\":\"{key}\",\"modifiedIndex\":{index}}}}}\n"
+        )
+    }
+
+    #[test]
+    fn an_exception_explains_its_own_difference_only() {
+        let asked = || Request::new("PUT", "/v2/keys/a").form("dir=true");
+        let ours = answer(400, r#"{"errorCode":104,"cause":"/a","index":9}"#);
+        let theirs = answer(200, r#"{"action":"set","prevNode":{"key":"/a","value":"1"}}"#);
+        assert!(explained(asked(), &ours, &theirs).is_some());
+        assert_eq!(explained(Request::new("PUT", "/v2/keys/a"), &ours, &theirs), None);
+        assert_eq!(
+            explained(Request::new("PUT", "/v2/keys/b").form("dir=1"), &ours, &theirs),
+            None
+        );
+        let other = answer(400, r#"{"errorCode":105,"cause":"/a","index":9}"#);
+        assert_eq!(explained(asked(), &other, &theirs), None);
+        let directory = answer(200, r#"{"action":"set","prevNode":{"key":"/a","dir":true}}"#);
+        assert_eq!(explained(asked(), &ours, &directory), None);
+    }
+
+    #[test]
+    fn two_exceptions_may_meet_and_the_rest_still_counts() {
+        let asked = || Request::new("GET", "/v2/keys/d/a").query("wait=true&stream=true");
+        let (set, gone) = (event("set", "/d/a", 4), event("delete", "/d/a", 5));
+        let above = event("delete", "/d", 6);
+        let theirs = answer(200, &format!("{set}{gone}{gone}"));
+        let mut ours = answer(200, &format!("{set}{gone}{above}"));
+        ours.headers.push(("x-quorate-a".into(), "b".into()));
+        assert_eq!(explained(asked(), &ours, &theirs).map(|names| names.len()), Some(3));
+        ours.headers[0].1 = "8".into();
+        assert_eq!(explained(asked(), &ours, &theirs), None);
+        let fewer = answer(200, &gone);
+        assert_eq!(explained(asked(), &fewer, &theirs), None);
+        let twice = answer(200, &format!("{set}{set}{gone}"));
+        assert_eq!(explained(asked(), &answer(200, &format!("{set}{gone}")), &twice), None);
+    }
+
+    #[test]
+    fn a_stream_may_tell_more_only_from_the_past() {
+        let asked = |from| {
+            let request = Request::new("GET", "/v2/keys/a").query("wait=true&stream=true");
+            request.query(from)
+        };
+        let (one, two) = (event("set", "/a", 4), event("set", "/a", 5));
+        let (ours, theirs) = (answer(200, &format!("{one}{two}")), answer(200, &one));
+        assert!(explained(asked("waitIndex=4"), &ours, &theirs).is_some());
+        assert_eq!(explained(asked("waitIndex=10"), &ours, &theirs), None);
+        assert_eq!(explained(asked("x=1"), &ours, &theirs), None);
+        assert_eq!(explained(asked("waitIndex=4"), &theirs, &ours), None);
+        assert_eq!(explained(asked("waitIndex=4"), &answer(200, &two), &theirs), None);
+    }
+}

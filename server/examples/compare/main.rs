@@ -87,13 +87,16 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
 fn compare(options: &Options) -> Result<bool> {
     let mut well = true;
     if options.only.contains(&CASES) {
-        for case in cases::cases() {
-            let wrong = cases::check(&case, options.kind, &options.dir)?;
-            well &= wrong.is_none();
-            println!("{}", wrong.unwrap_or_else(|| format!("case: {}", case.exception)));
+        let cases = cases::cases();
+        for case in &cases {
+            if let Some(wrong) = cases::check(case, options.kind, &options.dir)? {
+                println!("{wrong}\n");
+                well = false;
+            }
         }
+        println!("{} cases of {} exceptions were played", cases.len(), EXCEPTIONS.len());
     }
-    Ok(well && compare_at_random(options)?)
+    Ok(compare_at_random(options)? && well)
 }
 
 /// Plays programs until enough requests were answered alike; whether they were.

@@ -220,7 +220,8 @@ impl Play<'_> {
             longest = longest.max(ttl.filter(|&ttl| ttl < 60).unwrap_or(0));
         }
         if begin.elapsed() > BURST {
-            self.played.stop.get_or_insert(Stop::Late);
+            // Whatever differs may differ for that alone.
+            self.played.stop = Some(Stop::Late);
         }
         if self.played.stop.is_some() {
             return Ok(());
