@@ -151,7 +151,7 @@ impl Server {
             "/v2/machines" => return members::machines(self, method),
             "/version" => return stats::version(method),
             "/health" => return stats::health(self, method).await,
-            "/metrics" => return answer::not_yet("/metrics"),
+            "/metrics" | "/debug/vars" | "/config/local/log" => return answer::not_yet(&path),
             _ => {}
         }
         if let Some(rest) = below(&path, "/v2/members") {
@@ -160,10 +160,9 @@ impl Server {
         if let Some(rest) = path.strip_prefix("/v2/stats/") {
             return stats::serve(self, method, rest).await;
         }
-        for prefix in ["/v2/auth/", "/debug/", "/config/local/"] {
-            if path.starts_with(prefix) {
-                return answer::not_yet(prefix.trim_end_matches('/'));
-            }
+        let of_auth = ["/v2/auth/users", "/v2/auth/roles"];
+        if path == "/v2/auth/enable" || of_auth.iter().any(|it| below(&path, it).is_some()) {
+            return answer::not_yet("/v2/auth");
         }
         answer::not_found()
     }

@@ -38,7 +38,7 @@ pub fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
     server.answers.of_cluster(match (method, rest) {
         (&Method::GET, "" | "/") => list(server),
         (&Method::GET, "/leader") => leader(server),
-        (&Method::GET, _) => answer::message(StatusCode::NOT_FOUND, "Not found"),
+        (&Method::GET, rest) => by_id(server, &rest[1..]),
         (&Method::POST | &Method::PUT | &Method::DELETE, _) => {
             answer::not_yet(&format!("{method} of members"))
         }
@@ -68,6 +68,15 @@ fn list(server: &Server) -> Answer {
     members.sort_by(|a, b| a.peer_urls.cmp(&b.peer_urls));
     let members = members.into_iter().map(MemberBody::from).collect();
     answer::json_line(&MembersBody { members })
+}
+
+/// One member; etcd finds none by its id.
+fn by_id(server: &Server, id: &str) -> Answer {
+    let view = server.node.view();
+    match view.members.iter().find(|member| format!("{:x}", member.id) == id) {
+        Some(member) => answer::json_line(&MemberBody::from(member)),
+        None => answer::message(StatusCode::NOT_FOUND, "Not found"),
+    }
 }
 
 fn leader(server: &Server) -> Answer {

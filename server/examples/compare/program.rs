@@ -1,0 +1,298 @@
+//! Programs, and how one is played to both servers.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::compare::differences;
+use crate::exceptions;
+use crate::requests::{Asked, Request, escaped};
+use crate::seen::Seen;
+use crate::servers::Pair;
+use crate::wire::{Answer, Connection};
+
+/// Between two deadlines: more than a tick of either server, so that keys expire in
+/// the same order on both.
+const SPACING: Duration = Duration::from_millis(60);
+
+/// The shortest TTL, with something kept back: what is written in less than this is
+/// written before anything of it expires.
+const BURST: Duration = Duration::from_millis(900);
+
+/// By how much etcd may be late with an expiry, and the other with its lines of a
+/// watch, and something more.
+const LATE: Duration = Duration::from_millis(800);
+
+/// How long keys may go on expiring on one of the two only.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// How long watches that have said the same are listened to in case there is more.
+const SILENCE: Duration = Duration::from_millis(25);
+
+/// How long one watch is listened to before the next.
+const POLL: Duration = Duration::from_millis(1);
+
+/// How many events both servers remember.
+const WINDOW: usize = 1_000;
+
+/// One step of a program.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A request. A watch is opened and listened to until the end of the program.
+    Send(Request),
+    /// Writes of which some live for seconds, and a sleep until those are gone.
+    Expire(Vec<Request>),
+    /// As many writes as the servers remember.
+    Fill,
+    /// Hears the watches out and deletes everything.
+    Clean,
+}
+
+impl Step {
+    /// How many requests it stands for; what is done often and always alike is not
+    /// counted.
+    pub fn requests(&self) -> usize {
+        match self {
+            Self::Send(_) => 1,
+            Self::Expire(writes) => writes.len(),
+            Self::Fill | Self::Clean => 0,
+        }
+    }
+}
+
+/// A request with both answers.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// What was asked.
+    pub asked: Asked,
+    /// What the judged server said.
+    pub ours: Answer,
+    /// What etcd said.
+    pub theirs: Answer,
+    /// How long nothing else was asked before.
+    pub pause: Duration,
+}
+
+/// Why a program was not played to its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// The answers of one exchange differ: which, and in what.
+    Different(usize, Vec<String>),
+    /// Writes took so long that keys may have expired among them.
+    Late,
+}
+
+/// What was played.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// All exchanges, those of cleaning up included.
+    pub exchanges: Vec<Exchange>,
+    /// The exceptions that were needed: where, and their numbers.
+    pub exceptions: Vec<(usize, usize)>,
+    /// Why it ended early.
+    pub stop: Option<Stop>,
+}
+
+/// The playing of one program.
+struct Play<'a> {
+    pair: &'a mut Pair,
+    seen: Seen,
+    played: Played,
+    /// Open watches: which exchange began them, and their connections.
+    watches: Vec<(usize, Connection, Connection)>,
+    /// Directories and files at the top that listings do not show.
+    hidden: BTreeSet<String>,
+    /// How many writes with a TTL were sent.
+    mortals: usize,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Plays a program to both servers.
+///
+/// # Errors
+/// A server is gone or speaks no HTTP.
+pub fn play(program: &[Step], pair: &mut Pair) -> Result<Played> {
+    let mut play = Play {
+        pair,
+        seen: Seen::default(),
+        played: Played::default(),
+        watches: Vec::new(),
+        hidden: BTreeSet::new(),
+        mortals: 0,
+    };
+    // What time it is in the store.
+    play.send(Request::new("GET", "/v2/keys").query("sorted=true"))?;
+    for step in program {
+        match step {
+            _ if play.played.stop.is_some() => break,
+            Step::Send(request) => play.send(request.clone())?,
+            Step::Expire(requests) => play.expire(requests)?,
+            Step::Fill => {
+                for _ in 0..WINDOW {
+                    play.send(Request::new("PUT", "/v2/keys/fill").form("value=1"))?;
+                }
+            }
+            Step::Clean => play.clean()?,
+        }
+    }
+    play.hear_out()?;
+    Ok(play.played)
+}
+
+impl Play<'_> {
+    fn send(&mut self, request: Request) -> Result<()> {
+        if self.played.stop.is_some() {
+            return Ok(());
+        }
+        let asked = request.resolve(&self.seen);
+        if request.spares_files {
+            let look = Request::new("GET", asked.path()).resolve(&self.seen);
+            let answer = self.ask(look)?;
+            let node = serde_json::from_str::<serde_json::Value>(&answer.body);
+            if node.is_ok_and(|body| body["node"]["value"].is_string()) {
+                return Ok(());
+            }
+        }
+        self.ask(asked)?;
+        Ok(())
+    }
+
+    /// Asks both and compares; their answer.
+    fn ask(&mut self, asked: Asked) -> Result<Answer> {
+        let at = self.played.exchanges.len();
+        let (ours, theirs) = if asked.is_watch() {
+            let (mut mine, mut etcds) = self.pair.connect();
+            mine.send(&asked.bytes())?;
+            etcds.send(&asked.bytes())?;
+            let answers = (mine.receive(true)?, etcds.receive(true)?);
+            self.watches.push((at, mine, etcds));
+            answers
+        } else {
+            self.pair.ask(&asked)?
+        };
+        self.seen.answer(&theirs);
+        self.mortals += usize::from(asked.param("ttl").is_some());
+        if let Some(top) = asked.key().split('/').nth(1).filter(|top| top.starts_with('_')) {
+            self.hidden.insert(top.to_owned());
+        }
+        let is_open = asked.is_watch();
+        self.played.exchanges.push(Exchange {
+            asked,
+            ours,
+            theirs: theirs.clone(),
+            pause: Duration::ZERO,
+        });
+        // What a watch says is compared when it has been heard out.
+        if !is_open {
+            self.judge(at);
+        }
+        Ok(theirs)
+    }
+
+    fn judge(&mut self, at: usize) {
+        let exchange = &self.played.exchanges[at];
+        let (asked, ours, theirs) = (&exchange.asked, &exchange.ours, &exchange.theirs);
+        let found = differences(asked, ours, theirs, self.mortals);
+        if found.is_empty() {
+            return;
+        }
+        let used = exceptions::explain(asked, ours, theirs, self.mortals);
+        match used {
+            Some(used) => self.played.exceptions.extend(used.iter().map(|&number| (at, number))),
+            None => self.played.stop = Some(Stop::Different(at, found)),
+        }
+    }
+
+    /// The writes, and then nothing until all that is mortal among them is gone.
+    fn expire(&mut self, requests: &[Request]) -> Result<()> {
+        let begin = Instant::now();
+        let mut longest = 0;
+        for request in requests {
+            sleep(SPACING);
+            let before = self.played.exchanges.len();
+            self.send(request.clone())?;
+            for exchange in &mut self.played.exchanges[before..] {
+                exchange.pause = SPACING;
+            }
+            let ttl = request.resolve(&self.seen).param("ttl").and_then(|ttl| ttl.parse().ok());
+            longest = longest.max(ttl.filter(|&ttl| ttl < 60).unwrap_or(0));
+        }
+        if begin.elapsed() > BURST {
+            // Whatever differs may differ for that alone.
+            self.played.stop = Some(Stop::Late);
+        }
+        if self.played.stop.is_some() {
+            return Ok(());
+        }
+        let rest = Duration::from_secs(longest) + LATE;
+        sleep(rest);
+        self.settle()?;
+        let at = self.played.exchanges.len();
+        self.ask(Request::new("GET", "/v2/keys").query("recursive=true").resolve(&self.seen))?;
+        self.played.exchanges[at].pause = rest;
+        Ok(())
+    }
+
+    /// Waits until both have come to the same index, or for long enough.
+    fn settle(&mut self) -> Result<()> {
+        let asked = Request::new("GET", "/v2/keys").resolve(&self.seen);
+        let until = Instant::now() + SETTLING;
+        loop {
+            let (ours, theirs) = self.pair.ask(&asked)?;
+            let same = ours.header("x-etcd-index") == theirs.header("x-etcd-index");
+            if same || Instant::now() > until {
+                return Ok(());
+            }
+            sleep(SPACING);
+        }
+    }
+
+    /// Listens to all watches until both servers have said the same and nothing
+    /// more, or nothing for long enough; then compares.
+    fn hear_out(&mut self) -> Result<()> {
+        let mut heard = Instant::now();
+        loop {
+            let mut same = true;
+            for (at, mine, etcds) in &mut self.watches {
+                let exchange = &mut self.played.exchanges[*at];
+                let (ours, theirs) = (mine.pump(POLL)?, etcds.pump(POLL)?);
+                same &= ours.ended == theirs.ended
+                    && ours.body.lines().count() == theirs.body.lines().count();
+                if ours != exchange.ours || theirs != exchange.theirs {
+                    (exchange.ours, exchange.theirs) = (ours, theirs);
+                    heard = Instant::now();
+                }
+            }
+            if self.watches.is_empty() || heard.elapsed() > if same { SILENCE } else { LATE } {
+                break;
+            }
+        }
+        for (at, ..) in std::mem::take(&mut self.watches) {
+            if self.played.stop.is_none() {
+                self.judge(at);
+            }
+        }
+        Ok(())
+    }
+
+    fn clean(&mut self) -> Result<()> {
+        self.hear_out()?;
+        if self.played.stop.is_some() {
+            return Ok(());
+        }
+        let listing = self.ask(Request::new("GET", "/v2/keys").resolve(&self.seen))?;
+        let listing: serde_json::Value = serde_json::from_str(&listing.body)?;
+        let nodes = listing["node"]["nodes"].as_array().into_iter().flatten();
+        let keys = nodes.filter_map(|node| node["key"].as_str()?.strip_prefix('/'));
+        let mut tops: Vec<String> = keys.map(str::to_owned).collect();
+        tops.sort_unstable();
+        tops.extend(std::mem::take(&mut self.hidden));
+        for top in tops {
+            let path = format!("/v2/keys/{}", escaped(&top));
+            self.send(Request::new("DELETE", &path).query("recursive=true"))?;
+        }
+        Ok(())
+    }
+}
