@@ -18,7 +18,7 @@ mod record;
 mod thaw;
 mod watch;
 
-pub use event::{Action, Event, Expires, NodeView};
+pub use event::{Action, Event, Expires, NodeRef, NodeView};
 pub use expire::EXPIRIES_PER_ENTRY;
 pub use fault::{Fault, FaultCode};
 pub use freeze::Frozen;
