@@ -4,6 +4,7 @@
 //! at it, `freeze` and [`Thaw`] carry it, `digest` says whether two of them are
 //! equal.
 
+mod ahead;
 mod apply;
 mod digest;
 mod event;

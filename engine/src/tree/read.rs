@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::node::Node;
 use super::path::Place;
 use super::{Fault, FaultCode, NodeRef, NodeView, Path, Read, Tree};
@@ -51,13 +52,13 @@ impl Tree {
     ) -> impl Iterator<Item = NodeRef<'a>> {
         let inside = *recursive || last == top;
         let begin = if inside { Place::At(last.as_str()) } else { Place::Past(last.as_str()) };
-        let mut scan = self.nodes.between(begin, top);
+        let mut scan = Ahead::new(self.nodes.between(begin, top));
         std::iter::from_fn(move || {
             loop {
                 let (path, node) = scan.next()?;
                 let hidden = path.name().starts_with('_');
                 if node.is_dir() && (hidden || !recursive) {
-                    scan = self.nodes.between(Place::Past(path.as_str()), top);
+                    scan = Ahead::new(self.nodes.between(Place::Past(path.as_str()), top));
                 }
                 if !hidden {
                     return Some(node.show(path, self.clock));

@@ -47,7 +47,10 @@ impl Listing {
         let mut listing = Self { last: read.path.clone(), read, open: Vec::new(), part };
         let node = tree.show(&listing.read.path)?;
         listing.open.extend(begin(node, &mut listing.part));
-        listing.write(tree);
+        match listing.open.is_empty() {
+            true => listing.part.extend(b"}\n"),
+            false => listing.write(tree),
+        }
         Ok(listing)
     }
 
@@ -56,7 +59,8 @@ impl Listing {
         self.open.is_empty()
     }
 
-    /// Writes on until a part is full. It must be the same tree every time.
+    /// Writes on until a part is full, or all of it; it must be the same tree every
+    /// time.
     pub fn write(&mut self, tree: &Tree) {
         let Self { read, last, open, part } = self;
         let begun = last.clone();
