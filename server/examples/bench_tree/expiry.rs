@@ -14,7 +14,7 @@ use crate::writers::{Sample, p99_and_longest, scattered, write};
 
 const KEYS: usize = 100_000;
 /// Keys by which the rate of the rest is guessed.
-const PROBE: usize = 5_000;
+const PROBE: usize = 20_000;
 const CONNECTIONS: usize = 64;
 const WRITTEN: usize = 1_000;
 /// How long writes are measured before the first key is due.
@@ -76,7 +76,7 @@ async fn fill(port: u16) -> Result<Instant, Box<dyn Error>> {
         (number < PROBE).then(|| put(&format!("bench/{:04}", scattered(number, WRITTEN)), ""))
     })
     .await?;
-    let guessed = begun.elapsed().mul_f64(1.5 * KEYS as f64 / PROBE as f64);
+    let guessed = begun.elapsed().mul_f64(2.0 * KEYS as f64 / PROBE as f64);
     let due = Instant::now() + guessed + BEFORE + Duration::from_secs(2);
     let next = move |number| {
         let left = due.saturating_duration_since(Instant::now()).as_secs() + 1;

@@ -83,14 +83,16 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Er
 async fn measure(options: &Options) -> Result<usize, Box<dyn Error>> {
     println!(
         "{}\n{} rounds of {} s a measurement, in turns; 128-byte values; clients on the same \
-         cores\nload averages before: {}\n",
+         cores\nload averages before: {}\n\n{}",
         machine::describe(&options.dir)?,
         options.rounds,
         options.seconds,
         machine::load()?,
+        table::HEAD,
     );
-    let mut table = Table::default();
+    let mut missed = 0;
     for case in &options.cases {
+        let mut table = Table::default();
         for round in 0..options.rounds {
             for kind in [Kind::Quorate, Kind::Etcd] {
                 let dir = options.dir.join(format!("{round}-{kind:?}"));
@@ -101,9 +103,10 @@ async fn measure(options: &Options) -> Result<usize, Box<dyn Error>> {
                 std::fs::remove_dir_all(dir)?;
             }
         }
+        let (lines, below) = table.lines();
+        println!("{}", lines.join("\n"));
+        missed += below;
     }
-    let (lines, missed) = table.lines();
-    println!("{}\n{}", table::HEAD, lines.join("\n"));
     println!("\nload averages at the end: {}", machine::load()?);
     Ok(missed)
 }
