@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod escape;
 mod form;
+mod fuzzing;
 mod json;
 mod keys;
 mod listing;
@@ -32,6 +33,7 @@ use crate::flags::Flags;
 use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
+pub use fuzzing::request_parse;
 use watch::Lines;
 
 /// Client connections at once; more wait to be accepted.
@@ -122,7 +124,6 @@ impl Server {
             async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
         let connection = http1::Builder::new()
-            .pipeline_flush(true)
             .title_case_headers(true)
             .timer(TokioTimer::new())
             .header_read_timeout(head_patience)

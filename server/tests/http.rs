@@ -340,6 +340,21 @@ fn bounds_can_be_set() {
 }
 
 #[test]
+fn what_is_no_request_is_answered_before_the_connection_ends() {
+    let cluster = Cluster::start(1);
+    let long = "a".repeat(70_000);
+    let many: String = (0..150).map(|at| format!("h{at}: 1\r\n")).collect();
+    for (request, status) in [
+        (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), 414),
+        (format!("GET / HTTP/1.1\r\n{many}\r\n"), 431),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), 400),
+    ] {
+        let answer = cluster.members[0].client().send(&request, false).unwrap();
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+}
+
+#[test]
 fn reads_are_local_by_default_if_a_flag_says_so() {
     let mut cluster = Cluster::new(1);
     cluster.members[0].flag("--read-consistency", "local");

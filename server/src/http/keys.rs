@@ -76,11 +76,7 @@ async fn write(
 ) -> Result<Answer, FormError> {
     let path = path(key)?;
     let brief = form.no_value_on_success && method != Method::DELETE;
-    let change = match *method {
-        Method::PUT => put(form)?,
-        Method::POST => Change::CreateInOrder { ttl: form.ttl, content: content(form) },
-        _ => delete(form),
-    };
+    let change = change(method, form)?;
     let answers = &server.answers;
     let asked = quorate_engine::Request::Write(Write { path, change });
     Ok(match server.node.ask(asked).await {
@@ -88,6 +84,15 @@ async fn write(
         Outcome::Done(done) => unreachable!("a write is answered by its event, not by {done:?}"),
         Outcome::Refused(refused) => answers.refused(&refused),
         Outcome::Lost(lost) => answers.lost(lost),
+    })
+}
+
+/// What a PUT, a POST or a DELETE means.
+pub(super) fn change(method: &Method, form: Form) -> Result<Change, FormError> {
+    Ok(match *method {
+        Method::PUT => put(form)?,
+        Method::POST => Change::CreateInOrder { ttl: form.ttl, content: content(form) },
+        _ => delete(form),
     })
 }
 
@@ -127,7 +132,8 @@ fn condition(form: &Form) -> Option<Condition> {
     (condition != Condition::default()).then_some(condition)
 }
 
-fn path(key: &str) -> Result<Path, FormError> {
+/// The key behind `/v2/keys`.
+pub(super) fn path(key: &str) -> Result<Path, FormError> {
     let key = key.strip_suffix('/').unwrap_or(key);
     let path = if key.is_empty() { Ok(Path::root()) } else { Path::new(key) };
     path.map_err(|error| invalid_form(format!("the key is not a path: {error:?}")))
