@@ -13,8 +13,6 @@ use crate::wire::{Connection, get, put};
 use crate::writers::{Sample, p99_and_longest, scattered, write};
 
 const KEYS: usize = 100_000;
-/// Keys by which the rate of the rest is guessed.
-const PROBE: usize = 20_000;
 const CONNECTIONS: usize = 64;
 const WRITTEN: usize = 1_000;
 /// How long writes are measured before the first key is due.
@@ -69,21 +67,20 @@ pub async fn measure(site: &Site) -> Result<Vec<Figure>, Box<dyn Error>> {
 }
 
 /// Writes the keys, each to go at the same whole second of its own: between the
-/// returned moment and a second later.
+/// returned moment and a second later. They are written for an hour at first, to
+/// see how long that takes.
 async fn fill(port: u16) -> Result<Instant, Box<dyn Error>> {
     let begun = Instant::now();
-    write(port, CONNECTIONS, |number| {
-        (number < PROBE).then(|| put(&format!("bench/{:04}", scattered(number, WRITTEN)), ""))
-    })
-    .await?;
-    let guessed = begun.elapsed().mul_f64(2.0 * KEYS as f64 / PROBE as f64);
-    let due = Instant::now() + guessed + BEFORE + Duration::from_secs(2);
-    let next = move |number| {
-        let left = due.saturating_duration_since(Instant::now()).as_secs() + 1;
-        (number < KEYS).then(|| put(&format!("ttl/{number}"), &format!("&ttl={left}")))
-    };
-    write(port, CONNECTIONS, next).await?;
+    write(port, CONNECTIONS, |number| ttl_put(number, 3_600)).await?;
+    let due = Instant::now() + begun.elapsed().mul_f64(2.5) + BEFORE + Duration::from_secs(2);
+    let left = move || due.saturating_duration_since(Instant::now()).as_secs() + 1;
+    write(port, CONNECTIONS, move |number| ttl_put(number, left())).await?;
     Ok(due)
+}
+
+/// The PUT of this number, if there are so many.
+fn ttl_put(number: usize, ttl: u64) -> Option<String> {
+    (number < KEYS).then(|| put(&format!("ttl/{number}"), &format!("&ttl={ttl}")))
 }
 
 /// The last moment when no key had expired, and the first when all had; then nobody
@@ -94,10 +91,10 @@ async fn expiry(
     watching: Arc<AtomicBool>,
 ) -> std::io::Result<(Instant, Instant)> {
     let mut connection = Connection::open(port).await?;
-    let mut first = Instant::now();
+    let (mut first, mut said) = (Instant::now(), String::new());
     while due.elapsed() < PATIENCE {
         let asked = Instant::now();
-        let said = String::from_utf8_lossy(connection.ask(&get("stats/store")).await?).into_owned();
+        said = String::from_utf8_lossy(connection.ask(&get("stats/store")).await?).into_owned();
         if said.contains("\"expireCount\":0,") {
             first = asked;
         }
@@ -108,7 +105,7 @@ async fn expiry(
         sleep(Duration::from_millis(20)).await;
     }
     watching.store(false, Ordering::Relaxed);
-    Err(std::io::Error::other("not every key has expired"))
+    Err(std::io::Error::other(format!("not every key has expired: {said}")))
 }
 
 /// The longest time between two answers, in ms.

@@ -14,18 +14,21 @@ use crate::table::{Figure, Floor, Row};
 use crate::wire::{Connection, get, put};
 
 const WATCHERS: usize = 200;
-const WRITERS: usize = 8;
+/// Writers in turn: few, and as many as floors are judged at elsewhere.
+const WRITERS: [(usize, Row); 2] = [(8, EIGHT), (64, SIXTY_FOUR)];
 /// Events written and not yet received by every watcher. etcd cuts a stream off
 /// that is more than 100 behind.
 const AHEAD: u32 = 64;
 /// How long the last events may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const FANOUT: Row = Row {
+const EIGHT: Row = Row {
     name: "events per second to 200 streaming watchers, 8 writers",
     digits: 0,
     floor: Some(Floor::TimesEtcd(3.0)),
 };
+const SIXTY_FOUR: Row =
+    Row { name: "events per second to 200 streaming watchers, 64 writers", ..EIGHT };
 
 /// What has been received.
 struct Tally {
@@ -37,10 +40,20 @@ struct Tally {
     room: Arc<Semaphore>,
 }
 
-/// Writes while watchers watch; every one must see every index in order.
+/// Watchers of one server, with few writers and with many.
 pub async fn measure(site: &Site) -> Result<Vec<Figure>, Box<dyn Error>> {
     let server = site.start("fanout")?;
-    let port = server.port();
+    let length = Duration::from_secs(site.seconds);
+    let mut figures = Vec::new();
+    for (writers, row) in WRITERS {
+        figures.push((row, deliver(server.port(), writers, length).await?));
+    }
+    Ok(figures)
+}
+
+/// Events received per second while some write; every watcher must see every index
+/// in order.
+async fn deliver(port: u16, writers: usize, length: Duration) -> Result<f64, Box<dyn Error>> {
     let room = Arc::new(Semaphore::new(AHEAD as usize));
     let tally = Tally { arrivals: Vec::new(), delivered: 0.0, room: room.clone() };
     let tally = Arc::new(Mutex::new(tally));
@@ -52,11 +65,10 @@ pub async fn measure(site: &Site) -> Result<Vec<Figure>, Box<dyn Error>> {
         let first = connection.begin(&request).await?.index + 1;
         watchers.spawn(watch(connection, first, tally.clone()));
     }
-    let length = Duration::from_secs(site.seconds);
     let begun = Instant::now();
-    let mut writers = JoinSet::new();
-    for writer in 0..WRITERS {
-        writers.spawn(put_until(port, writer, begun + length, room.clone()));
+    let mut writing = JoinSet::new();
+    for writer in 0..writers {
+        writing.spawn(put_until(port, writer, begun + length, room.clone()));
     }
     tokio::select! {
         Some(ended) = watchers.join_next() => ended??,
@@ -64,12 +76,12 @@ pub async fn measure(site: &Site) -> Result<Vec<Figure>, Box<dyn Error>> {
     }
     let rate =
         tally.lock().map_err(|_| "a watcher panicked")?.delivered / begun.elapsed().as_secs_f64();
-    while let Some(written) = writers.join_next().await {
+    while let Some(written) = writing.join_next().await {
         written??;
     }
     // All room is there again: every watcher has every event.
     timeout(PATIENCE, room.acquire_many(AHEAD)).await??.forget();
-    Ok(vec![(FANOUT, rate)])
+    Ok(rate)
 }
 
 async fn watch(mut stream: Connection, first: u64, tally: Arc<Mutex<Tally>>) -> io::Result<()> {

@@ -152,3 +152,72 @@ impl Body for Parts {
         self.listing.is_whole() && self.listing.part.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_engine::tree::NodeView;
+    use quorate_engine::{Change, Content, Write};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn tree() -> Tree {
+        let mut tree = Tree::new(3, 10);
+        for number in 0..200 {
+            let (odd, value) = (number % 2, "x\"<".repeat(number * 10));
+            let path = Path::new(&format!("/d{odd}/e/_h{odd}/k{number}")).unwrap();
+            let visible = Path::new(&format!("/d{odd}/e/k{number}")).unwrap();
+            for path in [path, visible] {
+                let change =
+                    Change::Set { content: Content::File(value.as_str().into()), ttl: None };
+                tree.apply(&Write { path, change }).unwrap();
+            }
+        }
+        tree
+    }
+
+    /// The same node by way of the engine's own answer.
+    fn expected(view: &NodeView) -> Value {
+        let mut node = json!({});
+        if !view.path.is_root() {
+            node["key"] = json!(view.path.as_str());
+            node["createdIndex"] = json!(view.created_index);
+            node["modifiedIndex"] = json!(view.modified_index);
+        }
+        match &view.value {
+            Some(value) => node["value"] = json!(**value),
+            None => node["dir"] = json!(true),
+        }
+        if !view.nodes.is_empty() {
+            node["nodes"] = view.nodes.iter().map(expected).collect();
+        }
+        node
+    }
+
+    #[test]
+    fn parts_add_up_to_what_the_tree_answers() {
+        let tree = tree();
+        for (path, recursive, long) in [
+            ("/", true, true),
+            ("/", false, false),
+            ("/d0", true, true),
+            ("/d0/e", false, true),
+            ("/d1/e/_h1", false, true),
+            ("/d1/e/k1", true, false),
+        ] {
+            let read = Read { path: Path::new(path).unwrap(), recursive };
+            let node = expected(&tree.read(&read).unwrap());
+            let mut listing = Listing::new(&tree, read).unwrap();
+            let (mut text, mut parts) = (listing.take().to_vec(), 1);
+            while !listing.is_whole() {
+                listing.write(&tree);
+                text.extend(listing.take());
+                parts += 1;
+            }
+            assert_eq!(parts > 1, long, "{path}");
+            assert!(text.ends_with(b"}\n"));
+            let said: Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(said, json!({ "action": "get", "node": node }), "{path}");
+        }
+    }
+}
