@@ -47,7 +47,7 @@ fn tree(criterion: &mut Criterion) {
         let mut tree = Tree::new(3, 1_000);
         let mut next = writes.iter().cycle();
         group.bench_function(BenchmarkId::new("apply", keys), |bench| {
-            bench.iter(|| tree.apply(next.next().expect("a cycle"), Stamp::default()));
+            bench.iter(|| tree.apply(next.next().expect("a cycle")));
         });
     }
     group.finish();
@@ -204,7 +204,7 @@ fn writes(keys: usize) -> Vec<Write> {
     let value: Arc<str> = "sixteen bytes ok".into();
     let write = |at| Write {
         path: Path::new(&format!("/bench/{at:06}")).expect("a clean path"),
-        change: Change::Set(Content::File(value.clone())),
+        change: Change::Set { content: Content::File(value.clone()), ttl: None },
     };
     (0..keys).map(write).collect()
 }

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use crate::boundary::{DiskOp, FileName, Image, RecoverError};
+use crate::codec::DecodeError;
 use crate::config::Config;
 use crate::snapshot::{Collector, own_draft, received_draft, snapshot_index};
 use crate::state::State;
-use crate::tree::Tree;
+use crate::tree::{OTHER_WINDOW, Tree};
 use crate::wal::{self, Identity, Recovered};
 
 /// A node as its disk remembers it.
@@ -125,9 +126,13 @@ fn thaw(
         offset: offset as u64,
         what: what.to_owned(),
     };
+    let refuse = |(at, error)| match error {
+        OTHER_WINDOW => RecoverError::Config(format!("{file}: {}", OTHER_WINDOW.0)),
+        DecodeError(what) => corrupt(at, what),
+    };
     let mut collector = Collector::new(config.cluster, config.history_events);
-    collector.push(bytes.clone()).map_err(|(at, error)| corrupt(at, error.0))?;
-    let state = collector.finish().map_err(|error| corrupt(bytes.len(), error.0))?;
+    collector.push(bytes.clone()).map_err(refuse)?;
+    let state = collector.finish().map_err(|error| refuse((bytes.len(), error)))?;
     if state.applied.0 != index {
         return Err(corrupt(0, "the snapshot bears another one's name"));
     }

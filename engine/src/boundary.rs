@@ -5,14 +5,19 @@
 //! ([`Input::Client`], [`Input::Forget`] / [`Output::Reply`]), the disk
 //! ([`Input::Disk`] / [`Output::Disk`]) and the operator ([`Output::Halt`]).
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod change;
+mod disk;
+mod halt;
+
+pub use change::{Change, Condition, Content, Refresh, Write};
+pub use disk::{DiskError, DiskOp, FileName, Image};
+pub use halt::{Halt, RecoverError};
+
 use std::sync::Arc;
 
-use bytes::Bytes;
-
+use crate::command::Stamp;
 use crate::message::Message;
-use crate::tree::{Event, Fault, Path};
+use crate::tree::{Cleared, Event, Fault, Watch};
 
 /// A member's identity: raft's node id and etcd's member id. Never 0.
 pub type NodeId = u64;
@@ -106,6 +111,10 @@ pub enum Request {
     /// [`crate::View`], taken after the step that answers, holds every write
     /// acknowledged anywhere before the request arrived (raft's ReadIndex).
     Read,
+    /// Wait for events; those still in the history window are answered at once.
+    /// Answered by [`Done::Watched`] with at least one event, however long that
+    /// takes, or by [`Refused::Cleared`].
+    Watch(Watch),
     /// Make this member's name and client addresses known to all members.
     Publish(Attributes),
 }
@@ -130,67 +139,6 @@ pub struct Member {
     pub attributes: Attributes,
 }
 
-/// A change asked of the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// The key concerned.
-    pub path: Path,
-    /// What is to become of it.
-    pub change: Change,
-}
-
-/// The changes etcd's v2 API knows (in-order keys and TTLs are not there yet).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Write whether or not the key exists; `createdIndex` starts afresh.
-    Set(Content),
-    /// Write only if the key does not exist.
-    Create(Content),
-    /// Write only if the key exists; `createdIndex` is kept. On a directory only
-    /// the empty value is accepted, and changes nothing but the event's index.
-    Update {
-        /// The new value.
-        value: Arc<str>,
-    },
-    /// Write only if the file is as the condition says.
-    CompareAndSwap {
-        /// The new value.
-        value: Arc<str>,
-        /// What must be true first.
-        condition: Condition,
-    },
-    /// Remove.
-    Delete {
-        /// Allow an empty directory.
-        dir: bool,
-        /// Allow any directory, with all below it.
-        recursive: bool,
-    },
-    /// Remove only if the file is as the condition says.
-    CompareAndDelete {
-        /// What must be true first.
-        condition: Condition,
-    },
-}
-
-/// What a key holds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Content {
-    /// A value: UTF-8, since JSON is all that v2 speaks.
-    File(Arc<str>),
-    /// Other keys.
-    Dir,
-}
-
-/// What compare-and-swap and compare-and-delete compare; both parts must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
-    /// The value before.
-    pub value: Option<Arc<str>>,
-    /// The `modifiedIndex` before; never 0, which in v2 means "not given".
-    pub index: Option<u64>,
-}
-
 /// The answer to a request. The three kinds never mix.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -211,6 +159,8 @@ pub struct Position {
     pub raft_index: u64,
     /// The answering node's raft term (X-Raft-Term).
     pub raft_term: u64,
+    /// The tree's clock: what `ttl`s are counted from.
+    pub clock: Stamp,
 }
 
 /// What happened.
@@ -226,6 +176,14 @@ pub enum Done {
     /// The view taken after this step may answer the read.
     Readable {
         /// The view's position at this moment.
+        at: Position,
+    },
+    /// What a watch waited for.
+    Watched {
+        /// The events, oldest first; at least one, at most [`Watch::limit`]. To miss
+        /// nothing, watch next from the index behind the last one.
+        events: Vec<Arc<Event>>,
+        /// Where this node stands after them.
         at: Position,
     },
     /// The attributes are in the log and applied here.
@@ -246,6 +204,8 @@ pub enum Refused {
     NoLeader,
     /// The leader it was given to lost its place before it was committed.
     LeaderChanged,
+    /// Events that a watch asked for have left the history window.
+    Cleared(Cleared),
     /// A read that no leader confirmed in time.
     Deadline,
     /// A bound of the configuration would be exceeded.
@@ -286,10 +246,12 @@ pub enum Bound {
     UncommittedBytes,
     /// `max_log_bytes`
     LogBytes,
+    /// `max_watches`
+    Watches,
 }
 
 impl Bound {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::PendingWrites,
         Self::PendingBytes,
         Self::PendingReads,
@@ -299,6 +261,7 @@ impl Bound {
         Self::AttributeBytes,
         Self::UncommittedBytes,
         Self::LogBytes,
+        Self::Watches,
     ];
 
     /// Its number on the wire, from 1 on.
@@ -312,209 +275,3 @@ impl Bound {
         Self::ALL.get(usize::from(number.checked_sub(1)?)).copied()
     }
 }
-
-/// A name in the node's data directory. Files the engine does not know by name
-/// are left alone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName(Arc<str>);
-
-impl FileName {
-    /// A file of this name: one path component.
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A data directory as found at birth: every file, whole.
-pub type Image = BTreeMap<FileName, Bytes>;
-
-/// What the engine asks of the disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DiskOp {
-    /// Make a new file of `size` zero bytes. Done: the file, its size and its
-    /// name are durable.
-    Create {
-        /// The new name; whatever bore it is replaced.
-        file: FileName,
-        /// Bytes, all zero.
-        size: u64,
-    },
-    /// Put bytes at an offset, growing the file if they reach past its end.
-    /// Done with `sync`: these and every earlier write to this file are durable.
-    /// Done without: nothing is promised.
-    Write {
-        /// Where.
-        file: FileName,
-        /// Bytes from the beginning of the file.
-        offset: u64,
-        /// What.
-        bytes: Bytes,
-        /// Whether durability is asked for.
-        sync: bool,
-    },
-    /// Give a file another name, replacing what bore it. Done: durable.
-    Rename {
-        /// The name before.
-        from: FileName,
-        /// The name after.
-        to: FileName,
-    },
-    /// Cut a file to `len` bytes. Done: durable.
-    Truncate {
-        /// Which file.
-        file: FileName,
-        /// Bytes that stay.
-        len: u64,
-    },
-    /// Remove a file. Done: durable.
-    Remove {
-        /// Which file.
-        file: FileName,
-    },
-}
-
-impl DiskOp {
-    /// The file concerned (a rename's old name).
-    pub fn file(&self) -> &FileName {
-        match self {
-            Self::Create { file, .. }
-            | Self::Write { file, .. }
-            | Self::Truncate { file, .. }
-            | Self::Remove { file }
-            | Self::Rename { from: file, .. } => file,
-        }
-    }
-}
-
-/// What the operating system said of a failed disk operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiskError(pub String);
-
-/// Why the engine stopped for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Halt {
-    /// A disk operation failed. It is never retried: after a failed sync nobody
-    /// knows what the disk holds.
-    Disk {
-        /// On which file.
-        file: FileName,
-        /// What the operating system said.
-        error: DiskError,
-    },
-    /// A leader says that this node once held entries that it does not hold: its
-    /// disk has forgotten what it acknowledged.
-    Amnesia {
-        /// Committed, according to the leader.
-        committed: u64,
-        /// The last entry here.
-        last: u64,
-    },
-    /// A committed entry says something that this version does not know.
-    Unreadable {
-        /// Which entry.
-        index: u64,
-    },
-    /// A leader sent an entry that contradicts one committed here.
-    Contradiction {
-        /// Where the logs differ.
-        index: u64,
-    },
-}
-
-impl fmt::Display for Halt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disk { file, error } => write!(
-                f,
-                "the disk failed on {file}: {}; repair or replace it, then start again",
-                error.0
-            ),
-            Self::Amnesia { committed, last } => write!(
-                f,
-                "the leader has committed up to {committed} with this member's help, but its log ends at {last}: \
-                 this data directory has lost what it acknowledged; do not start it again"
-            ),
-            Self::Unreadable { index } => write!(
-                f,
-                "entry {index} was written by a newer version; start that version on this data directory"
-            ),
-            Self::Contradiction { index } => write!(
-                f,
-                "the leader's entry {index} contradicts the one committed here: \
-                 one of the two data directories is damaged; keep both for inspection"
-            ),
-        }
-    }
-}
-
-/// Why a data directory was refused at birth. Nothing has been changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecoverError {
-    /// Bytes that were once durable are not what they were.
-    Corrupt {
-        /// In which file.
-        file: FileName,
-        /// From which byte on.
-        offset: u64,
-        /// What is wrong with them.
-        what: String,
-    },
-    /// A file that must be there is not.
-    Missing {
-        /// What is missing.
-        what: String,
-    },
-    /// The directory belongs to another member or another cluster.
-    Foreign {
-        /// (cluster, node) that wrote it.
-        found: (u64, NodeId),
-        /// (cluster, node) of the configuration.
-        expected: (u64, NodeId),
-    },
-    /// The directory was written in a format that this version does not read.
-    Version {
-        /// In which file.
-        file: FileName,
-        /// The version found.
-        found: u32,
-    },
-    /// The configuration makes no sense.
-    Config(String),
-}
-
-impl fmt::Display for RecoverError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Corrupt { file, offset, what } => write!(
-                f,
-                "{file} is damaged from byte {offset} on: {what}; restore this member from another one"
-            ),
-            Self::Missing { what } => {
-                write!(f, "{what} is missing; restore this member from another one")
-            }
-            Self::Foreign { found, expected } => write!(
-                f,
-                "the data belongs to member {:x} of cluster {:x}, but the flags describe member {:x} of cluster {:x}; \
-                 use another --data-dir or correct --initial-cluster",
-                found.1, found.0, expected.1, expected.0
-            ),
-            Self::Version { file, found } => {
-                write!(f, "{file} is written in format {found}, which this version does not read")
-            }
-            Self::Config(what) => write!(f, "the configuration is not usable: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for RecoverError {}

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::boundary::{Attributes, Change, Condition, Content, NodeId, Write};
+use crate::boundary::{Attributes, Change, Condition, Content, NodeId, Refresh, Write};
 use crate::codec::{DecodeError, Encode, Reader};
 use crate::tree::Path;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// When an entry was proposed, by its leader's account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,9 @@ pub struct Stamp {
     /// The leader's wall clock in ms since the Unix epoch; shown, never decided
     /// upon.
     pub wall_ms: u64,
+    /// How coarse the leader's cluster time is, in ms: it was at least
+    /// `cluster_ms`, and less than that plus this.
+    pub tick_ms: u64,
 }
 
 /// The request that a command comes from: unique for ever.
@@ -51,6 +54,8 @@ pub enum Do {
     Write(Write),
     /// Record what the origin says of itself.
     Publish(Attributes),
+    /// Let time pass: a leader's own doing, for nobody (its `seq` is 0).
+    Stamp,
 }
 
 impl Command {
@@ -63,6 +68,7 @@ impl Command {
         out.u64(self.origin.seq);
         out.u64(self.stamp.cluster_ms);
         out.u64(self.stamp.wall_ms);
+        out.u64(self.stamp.tick_ms);
         match &self.action {
             Do::Write(write) => {
                 out.u8(1);
@@ -73,6 +79,7 @@ impl Command {
                 out.u8(2);
                 encode_attributes(attributes, &mut out);
             }
+            Do::Stamp => out.u8(3),
         }
         out
     }
@@ -84,7 +91,7 @@ impl Command {
             return Err(DecodeError("a command of another version"));
         }
         let origin = Origin { node: from.u64()?, boot: from.u64()?, seq: from.u64()? };
-        let stamp = Stamp { cluster_ms: from.u64()?, wall_ms: from.u64()? };
+        let stamp = Stamp { cluster_ms: from.u64()?, wall_ms: from.u64()?, tick_ms: from.u64()? };
         let action = match from.u8()? {
             1 => {
                 let path =
@@ -92,6 +99,7 @@ impl Command {
                 Do::Write(Write { path, change: decode_change(&mut from)? })
             }
             2 => Do::Publish(decode_attributes(&mut from)?),
+            3 => Do::Stamp,
             _ => return Err(DecodeError("unknown kind of command")),
         };
         from.end()?;
@@ -103,6 +111,7 @@ impl Command {
         match &self.action {
             Do::Write(write) => write.path.as_str().len() + value_of(&write.change).len(),
             Do::Publish(attributes) => attribute_bytes(attributes),
+            Do::Stamp => 0,
         }
     }
 }
@@ -110,8 +119,11 @@ impl Command {
 /// The value a change carries; empty if none.
 pub(crate) fn value_of(change: &Change) -> &str {
     match change {
-        Change::Set(Content::File(value)) | Change::Create(Content::File(value)) => value,
-        Change::Update { value } | Change::CompareAndSwap { value, .. } => value,
+        Change::Set { content: Content::File(value), .. }
+        | Change::Create { content: Content::File(value), .. }
+        | Change::CreateInOrder { content: Content::File(value), .. }
+        | Change::Update { value: Some(value), .. }
+        | Change::CompareAndSwap { value, .. } => value,
         _ => "",
     }
 }
@@ -123,22 +135,26 @@ pub(crate) fn attribute_bytes(attributes: &Attributes) -> usize {
 
 fn encode_change(change: &Change, out: &mut Vec<u8>) {
     match change {
-        Change::Set(content) => {
+        Change::Set { content, ttl } => {
             out.u8(1);
             encode_content(content, out);
+            encode_ttl(*ttl, out);
         }
-        Change::Create(content) => {
+        Change::Create { content, ttl } => {
             out.u8(2);
             encode_content(content, out);
+            encode_ttl(*ttl, out);
         }
-        Change::Update { value } => {
+        Change::Update { value, ttl } => {
             out.u8(3);
-            out.str(value);
+            encode_text(value.as_deref(), out);
+            encode_ttl(*ttl, out);
         }
-        Change::CompareAndSwap { value, condition } => {
+        Change::CompareAndSwap { value, condition, ttl } => {
             out.u8(4);
             out.str(value);
             encode_condition(condition, out);
+            encode_ttl(*ttl, out);
         }
         Change::Delete { dir, recursive } => {
             out.u8(5);
@@ -149,19 +165,77 @@ fn encode_change(change: &Change, out: &mut Vec<u8>) {
             out.u8(6);
             encode_condition(condition, out);
         }
+        Change::CreateInOrder { content, ttl } => {
+            out.u8(7);
+            encode_content(content, out);
+            encode_ttl(*ttl, out);
+        }
+        Change::Refresh { ttl, like } => {
+            out.u8(8);
+            out.u64(*ttl);
+            encode_refresh(like, out);
+        }
     }
 }
 
 fn decode_change(from: &mut Reader) -> Result<Change, DecodeError> {
     Ok(match from.u8()? {
-        1 => Change::Set(decode_content(from)?),
-        2 => Change::Create(decode_content(from)?),
-        3 => Change::Update { value: from.str()? },
-        4 => Change::CompareAndSwap { value: from.str()?, condition: decode_condition(from)? },
+        1 => Change::Set { content: decode_content(from)?, ttl: decode_ttl(from)? },
+        2 => Change::Create { content: decode_content(from)?, ttl: decode_ttl(from)? },
+        3 => Change::Update { value: decode_text(from)?, ttl: decode_ttl(from)? },
+        4 => Change::CompareAndSwap {
+            value: from.str()?,
+            condition: decode_condition(from)?,
+            ttl: decode_ttl(from)?,
+        },
         5 => Change::Delete { dir: from.bool()?, recursive: from.bool()? },
         6 => Change::CompareAndDelete { condition: decode_condition(from)? },
+        7 => Change::CreateInOrder { content: decode_content(from)?, ttl: decode_ttl(from)? },
+        8 => Change::Refresh { ttl: from.u64()?, like: decode_refresh(from)? },
         _ => return Err(DecodeError("unknown kind of change")),
     })
+}
+
+fn encode_refresh(like: &Refresh, out: &mut Vec<u8>) {
+    match like {
+        Refresh::Set => out.u8(1),
+        Refresh::Update => out.u8(2),
+        Refresh::CompareAndSwap(condition) => {
+            out.u8(3);
+            encode_condition(condition, out);
+        }
+    }
+}
+
+fn decode_refresh(from: &mut Reader) -> Result<Refresh, DecodeError> {
+    Ok(match from.u8()? {
+        1 => Refresh::Set,
+        2 => Refresh::Update,
+        3 => Refresh::CompareAndSwap(decode_condition(from)?),
+        _ => return Err(DecodeError("unknown kind of refresh")),
+    })
+}
+
+fn encode_ttl(ttl: Option<u64>, out: &mut Vec<u8>) {
+    out.bool(ttl.is_some());
+    if let Some(seconds) = ttl {
+        out.u64(seconds);
+    }
+}
+
+fn decode_ttl(from: &mut Reader) -> Result<Option<u64>, DecodeError> {
+    if from.bool()? { from.u64().map(Some) } else { Ok(None) }
+}
+
+fn encode_text(text: Option<&str>, out: &mut Vec<u8>) {
+    out.bool(text.is_some());
+    if let Some(text) = text {
+        out.str(text);
+    }
+}
+
+fn decode_text(from: &mut Reader) -> Result<Option<Arc<str>>, DecodeError> {
+    if from.bool()? { from.str().map(Some) } else { Ok(None) }
 }
 
 fn encode_content(content: &Content, out: &mut Vec<u8>) {
@@ -183,15 +257,12 @@ fn decode_content(from: &mut Reader) -> Result<Content, DecodeError> {
 }
 
 fn encode_condition(condition: &Condition, out: &mut Vec<u8>) {
-    out.bool(condition.value.is_some());
-    if let Some(value) = &condition.value {
-        out.str(value);
-    }
+    encode_text(condition.value.as_deref(), out);
     out.u64(condition.index.unwrap_or(0));
 }
 
 fn decode_condition(from: &mut Reader) -> Result<Condition, DecodeError> {
-    let value: Option<Arc<str>> = if from.bool()? { Some(from.str()?) } else { None };
+    let value = decode_text(from)?;
     let index = Some(from.u64()?).filter(|index| *index != 0);
     Ok(Condition { value, index })
 }
@@ -228,6 +299,7 @@ impl fmt::Display for Command {
         match &self.action {
             Do::Write(write) => write!(f, "n{node}/{seq} {write}"),
             Do::Publish(attributes) => write!(f, "n{node}/{seq} publish {}", attributes.name),
+            Do::Stamp => write!(f, "n{node} stamp {}", self.stamp.cluster_ms),
         }
     }
 }

@@ -47,8 +47,14 @@ pub struct Config {
     /// Chunks of a snapshot sent and not yet acknowledged.
     pub chunk_window: u64,
 
-    /// Events of the tree remembered for watchers.
+    /// While a key has a time to live, a leader logs the time at least this often,
+    /// in ms of its own ticks: so much may be lost of it with the leader.
+    pub stamp_interval_ms: u64,
+    /// Events of the tree remembered for watches; the same on every member, and
+    /// for ever.
     pub history_events: usize,
+    /// Watches that wait at once.
+    pub max_watches: usize,
 
     /// Writes of this node's clients under way at once.
     pub max_pending_writes: usize,
@@ -96,7 +102,9 @@ impl Config {
             segment_bytes: 16 << 20,
             chunk_bytes: 256 << 10,
             chunk_window: 4,
+            stamp_interval_ms: 500,
             history_events: 1_000,
+            max_watches: 65_536,
             max_pending_writes: 16_384,
             max_pending_bytes: 64 << 20,
             max_pending_reads: 65_536,

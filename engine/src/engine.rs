@@ -13,8 +13,10 @@ use crate::boundary::{
     DiskId, FileName, Halt, Image, Input, NodeId, Output, Position, RecoverError,
 };
 use crate::clock::Clock;
+use crate::command::{Command, Do, Origin, Stamp};
 use crate::config::Config;
 use crate::consensus::{Consensus, Work};
+use crate::counts::Counts;
 use crate::forward::Taken;
 use crate::invariants::{Heights, Invariants};
 use crate::log::Log;
@@ -23,6 +25,7 @@ use crate::snapshot::{Keeper, Receiver, Senders};
 use crate::state::State;
 use crate::view::{Role, View};
 use crate::wal::{DiskIds, Writer};
+use crate::watches::Watches;
 
 /// One member of the cluster, as a function of its inputs.
 pub struct Engine {
@@ -31,6 +34,8 @@ pub struct Engine {
     consensus: Consensus,
     state: State,
     requests: Requests,
+    watches: Watches,
+    counts: Counts,
     taken: Taken,
     wal: Writer,
     keeper: Keeper,
@@ -78,6 +83,8 @@ impl Engine {
             clock: Clock::new(config.tick_ms),
             consensus: Consensus::new(&config, log, state.applied.0),
             requests: Requests::new(&config),
+            watches: Watches::new(config.max_watches),
+            counts: Counts::default(),
             taken: Taken::new(config.forward_window),
             receiver: Receiver::new(&config),
             senders: Senders::new(&config),
@@ -146,6 +153,7 @@ impl Engine {
             applied: self.state.applied.0,
             ready: self.ready,
             digest: self.state.digest(),
+            counts: self.counts,
             members: self.state.members.clone(),
             tree: self.state.tree.clone(),
         }
@@ -153,7 +161,8 @@ impl Engine {
 
     /// Death in good order: an answer for every request that still waits.
     pub fn shutdown(self) -> Vec<Output> {
-        let answers = self.requests.close();
+        let mut answers = self.requests.close();
+        self.watches.close(&mut answers);
         answers.into_iter().map(|(id, outcome)| Output::Reply { id, outcome }).collect()
     }
 
@@ -162,7 +171,10 @@ impl Engine {
             Input::Tick { wall_ms } => self.tick(wall_ms, out),
             Input::Peer { from, message } => self.peer(from, message, out)?,
             Input::Client { id, request } => self.client(id, request, out),
-            Input::Forget { id } => self.requests.forget(id),
+            Input::Forget { id } => {
+                self.requests.forget(id);
+                self.watches.forget(id);
+            }
             Input::Disk { id, result } => self.disk(id, result, out)?,
         }
         Ok(())
@@ -210,6 +222,7 @@ impl Engine {
                 }
             }
             self.follow_leader(out);
+            self.tell_time();
             self.ask_reads();
             self.start_writes(out);
             if !self.consensus.has_work() {
@@ -217,6 +230,9 @@ impl Engine {
             }
         }
         self.answer_reads(out);
+        let mut answers = Vec::new();
+        self.watches.answer(self.position(), &mut answers);
+        reply_all(answers, out);
     }
 
     fn perform(&mut self, work: Work, out: &mut Vec<Output>) -> Result<(), Halt> {
@@ -244,7 +260,7 @@ impl Engine {
     /// Draws the consequences of who leads now.
     fn follow_leader(&mut self, out: &mut Vec<Output>) {
         if self.serving() {
-            self.clock.lead(self.state.tree.clock());
+            self.clock.lead(self.state.tree.clock(), self.state.applied.0);
             self.learned = self.learned.max(Some(self.state.applied.0));
         } else {
             self.clock.follow();
@@ -259,6 +275,19 @@ impl Engine {
             let mut answers = Vec::new();
             self.requests.leaderless(&mut answers);
             reply_all(answers, out);
+        }
+    }
+
+    /// While keys have a time to live, a leader that has nothing else to log logs
+    /// the time.
+    fn tell_time(&mut self) {
+        let (applied, interval) = (self.state.applied.0, self.config.stamp_interval_ms);
+        let due = self.state.tree.next_deadline();
+        if due.is_some_and(|due| self.clock.wants_stamp(due, applied, interval)) {
+            let origin = Origin { node: self.config.id, boot: self.config.boot, seq: 0 };
+            let command = Command { origin, stamp: Stamp::default(), action: Do::Stamp };
+            // Without room for it, time waits like everybody's writes.
+            let _ = self.propose(command);
         }
     }
 
@@ -288,6 +317,7 @@ impl Engine {
             store_index: self.state.tree.store_index(),
             raft_index: self.state.applied.0,
             raft_term: self.consensus.term(),
+            clock: self.state.tree.clock(),
         }
     }
 
@@ -309,6 +339,7 @@ impl Engine {
         let persisted = self.consensus.persisted_index();
         self.invariants.check(heights, self.consensus.log(), persisted, installing);
         self.requests.check();
+        self.watches.check();
     }
 }
 

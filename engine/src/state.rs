@@ -10,7 +10,7 @@ use crate::command::{
     Command, Do, Origin, decode_attributes, decode_urls, encode_attributes, encode_urls,
 };
 use crate::log::Entry;
-use crate::tree::{Event, Fault, Tree};
+use crate::tree::{Action, Event, Fault, Tree};
 
 /// What the log has made of the cluster so far. Cloning is O(1).
 #[derive(Clone, Debug)]
@@ -23,14 +23,18 @@ pub(crate) struct State {
     pub applied: (u64, u64),
 }
 
-/// What a command did: nothing to be shown for a member's attributes.
+/// What a command did: nothing to be shown for a member's attributes or a stamp.
 pub(crate) type Outcome = Result<Option<Arc<Event>>, Fault>;
 
 /// What became of an entry.
 #[derive(Debug)]
 pub(crate) struct Applied {
+    /// What had to go first, since its time was over.
+    pub expired: Vec<Arc<Event>>,
     /// Whose it was.
     pub origin: Origin,
+    /// What was asked of the tree, if anything.
+    pub action: Option<Action>,
     /// What it did.
     pub result: Outcome,
 }
@@ -61,15 +65,16 @@ impl State {
         }
         let Command { origin, stamp, action } = Command::decode(entry.data)?;
         self.applied = at;
-        let result = match action {
-            Do::Write(write) => self.tree.apply(&write, stamp).map(Some),
+        let expired = self.tree.advance(stamp);
+        let (action, result) = match action {
+            Do::Write(write) => (Some(write.action()), self.tree.apply(&write).map(Some)),
             Do::Publish(attributes) => {
-                self.tree.stamp(stamp);
                 self.publish(origin.node, attributes);
-                Ok(None)
+                (None, Ok(None))
             }
+            Do::Stamp => (None, Ok(None)),
         };
-        Ok(Some(Applied { origin, result }))
+        Ok(Some(Applied { expired, origin, action, result }))
     }
 
     fn publish(&mut self, id: NodeId, attributes: Attributes) {

@@ -5,24 +5,35 @@ use std::fmt;
 
 use crate::boundary::{
     Bound, Change, Condition, Content, DiskOp, Done, Input, Lost, Outcome, Output, Position,
-    Refused, Request, Write,
+    Refresh, Refused, Request, Write,
 };
+use crate::tree::{Cleared, Watch};
 
 impl fmt::Display for Write {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
         match &self.change {
-            Change::Set(content) => write!(f, "set {path}{content}"),
-            Change::Create(content) => write!(f, "create {path}{content}"),
-            Change::Update { value } => write!(f, "update {path}={}", brief(value)),
-            Change::CompareAndSwap { value, condition } => {
-                write!(f, "cas {path}={}{condition}", brief(value))
+            Change::Set { content, .. } => write!(f, "set {path}{content}")?,
+            Change::Create { content, .. } => write!(f, "create {path}{content}")?,
+            Change::CreateInOrder { content, .. } => write!(f, "post {path}{content}")?,
+            Change::Update { value: Some(value), .. } => {
+                write!(f, "update {path}={}", brief(value))?;
             }
-            Change::Delete { recursive: true, .. } => write!(f, "delete {path} recursive"),
-            Change::Delete { dir: true, .. } => write!(f, "delete {path} dir"),
-            Change::Delete { .. } => write!(f, "delete {path}"),
-            Change::CompareAndDelete { condition } => write!(f, "cad {path}{condition}"),
+            Change::Update { value: None, .. } => write!(f, "update {path}")?,
+            Change::CompareAndSwap { value, condition, .. } => {
+                write!(f, "cas {path}={}{condition}", brief(value))?;
+            }
+            Change::Refresh { like: Refresh::Set, .. } => write!(f, "refresh {path}")?,
+            Change::Refresh { like: Refresh::Update, .. } => write!(f, "refresh {path} if there")?,
+            Change::Refresh { like: Refresh::CompareAndSwap(condition), .. } => {
+                write!(f, "refresh {path}{condition}")?;
+            }
+            Change::Delete { recursive: true, .. } => write!(f, "delete {path} recursive")?,
+            Change::Delete { dir: true, .. } => write!(f, "delete {path} dir")?,
+            Change::Delete { .. } => write!(f, "delete {path}")?,
+            Change::CompareAndDelete { condition } => write!(f, "cad {path}{condition}")?,
         }
+        self.ttl().map_or(Ok(()), |ttl| write!(f, " ttl {ttl}"))
     }
 }
 
@@ -56,8 +67,22 @@ impl fmt::Display for Request {
         match self {
             Self::Write(write) => write.fmt(f),
             Self::Read => f.write_str("read"),
+            Self::Watch(watch) => watch.fmt(f),
             Self::Publish(attributes) => write!(f, "publish {}", attributes.name),
         }
+    }
+}
+
+impl fmt::Display for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let recursive = if self.recursive { " recursive" } else { "" };
+        write!(f, "watch {}{recursive} from {}", self.path, self.from)
+    }
+}
+
+impl fmt::Display for Cleared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the requested history has been cleared [{}/{}]", self.first, self.asked)
     }
 }
 
@@ -75,6 +100,14 @@ impl fmt::Display for Outcome {
             }
             Self::Done(Done::Readable { at }) => write!(f, "done readable {at}"),
             Self::Done(Done::Published) => f.write_str("done published"),
+            Self::Done(Done::Watched { events, at }) => {
+                f.write_str("done watched")?;
+                for event in events {
+                    let (action, path) = (event.action.as_str(), &event.node.path);
+                    write!(f, " {}:{action} {path}", event.index())?;
+                }
+                write!(f, " {at}")
+            }
             Self::Refused(Refused::Tree { fault, at }) => write!(f, "refused {fault} {at}"),
             Self::Refused(refused) => write!(f, "refused: {refused}"),
             Self::Lost(lost) => write!(f, "lost: {lost}"),
@@ -88,6 +121,7 @@ impl fmt::Display for Refused {
             Self::Tree { fault, .. } => fault.fmt(f),
             Self::NoLeader => f.write_str("no leader"),
             Self::LeaderChanged => f.write_str("the leader changed before it was committed"),
+            Self::Cleared(cleared) => cleared.fmt(f),
             Self::Deadline => f.write_str("no leader confirmed the read in time"),
             Self::Bound(bound) => write!(f, "over the bound {bound}"),
             Self::Stopping => f.write_str("the node is stopping"),
@@ -107,6 +141,7 @@ impl fmt::Display for Bound {
             Self::AttributeBytes => "max_attribute_bytes",
             Self::UncommittedBytes => "max_uncommitted_bytes",
             Self::LogBytes => "max_log_bytes",
+            Self::Watches => "max_watches",
         })
     }
 }

@@ -1,11 +1,13 @@
 //! The replicated state machine: etcd's v2 tree.
 //!
-//! [`Tree`] is the seam: `apply` changes it, `read` looks at it, `freeze` and
-//! [`Thaw`] carry it, `digest` says whether two of them are equal.
+//! [`Tree`] is the seam: `advance` and `apply` change it, `read` and `watch` look
+//! at it, `freeze` and [`Thaw`] carry it, `digest` says whether two of them are
+//! equal.
 
 mod apply;
 mod digest;
 mod event;
+mod expire;
 mod fault;
 mod freeze;
 mod history;
@@ -14,12 +16,15 @@ mod path;
 mod read;
 mod record;
 mod thaw;
+mod watch;
 
-pub use event::{Action, Event, NodeView};
+pub use event::{Action, Event, Expires, NodeView};
+pub use expire::EXPIRIES_PER_ENTRY;
 pub use fault::{Fault, FaultCode};
 pub use freeze::Frozen;
 pub use path::{Path, PathError};
-pub use thaw::Thaw;
+pub use thaw::{OTHER_WINDOW, Thaw};
+pub use watch::{Cleared, Watch};
 
 use std::sync::Arc;
 
@@ -55,11 +60,6 @@ impl Tree {
             store_index: genesis_index,
             clock: Stamp::default(),
         }
-    }
-
-    /// Moves the clock without changing anything else; it never goes back.
-    pub fn stamp(&mut self, stamp: Stamp) {
-        self.clock = self.clock.max(stamp);
     }
 
     /// Store index of the last event.

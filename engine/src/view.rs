@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::boundary::{Member, NodeId, Position};
+use crate::counts::Counts;
 use crate::tree::{Fault, NodeView, Read, Tree};
 
 /// What part a node plays (raft's words).
@@ -41,6 +42,8 @@ pub struct View {
     pub ready: bool,
     /// Equal on two members at the same applied index, always.
     pub digest: u64,
+    /// What has been done to the tree in this life.
+    pub counts: Counts,
     /// Every member, in order of id.
     pub members: Arc<Vec<Member>>,
     /// The tree.
@@ -60,6 +63,7 @@ impl View {
             store_index: self.tree.store_index(),
             raft_index: self.applied,
             raft_term: self.term,
+            clock: self.tree.clock(),
         }
     }
 }

@@ -27,7 +27,8 @@ fn directory(writes: u64) -> Image {
     settle(&mut engine, &mut out, &mut image);
     for id in 1..=writes {
         let path = Path::new(&format!("/{}", id % 7)).expect("clean");
-        let change = Change::Set(Content::File(format!("value {id}").into()));
+        let change =
+            Change::Set { content: Content::File(format!("value {id}").into()), ttl: None };
         let request = Request::Write(Write { path, change });
         engine.step(Input::Client { id, request }, &mut out);
         settle(&mut engine, &mut out, &mut image);
@@ -116,6 +117,13 @@ fn another_cluster_or_member_is_foreign() {
     other.cluster = 8;
     let error = Engine::recover(other, directory(3)).map(|_| ()).expect_err("foreign");
     assert!(matches!(error, RecoverError::Foreign { found: (7, 1), expected: (8, 1) }), "{error}");
+}
+
+#[test]
+fn another_history_window_is_a_mistake_of_the_flags() {
+    let other = Config { history_events: 7, ..config() };
+    let error = Engine::recover(other, directory(35)).map(|_| ()).expect_err("another window");
+    assert!(matches!(error, RecoverError::Config(_)), "{error}");
 }
 
 #[test]

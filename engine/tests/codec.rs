@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::message::{Chunk, RaftKind, RaftMessage};
 use quorate_engine::tree::Path;
-use quorate_engine::{Attributes, Bound, Change, Condition, Content, Entry, Message, Write};
+use quorate_engine::{
+    Attributes, Bound, Change, Condition, Content, Entry, Message, Refresh, Write,
+};
 
 fn text() -> impl Strategy<Value = Arc<str>> {
     ".{0,20}".prop_map(Into::into)
@@ -28,13 +30,29 @@ fn condition() -> impl Strategy<Value = Condition> {
         .prop_map(|(value, index)| Condition { value, index })
 }
 
+fn ttl() -> impl Strategy<Value = Option<u64>> {
+    proptest::option::of(any::<u64>())
+}
+
+fn refresh() -> impl Strategy<Value = Refresh> {
+    prop_oneof![
+        Just(Refresh::Set),
+        Just(Refresh::Update),
+        condition().prop_map(Refresh::CompareAndSwap),
+    ]
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
-        content().prop_map(Change::Set),
-        content().prop_map(Change::Create),
-        text().prop_map(|value| Change::Update { value }),
-        (text(), condition())
-            .prop_map(|(value, condition)| Change::CompareAndSwap { value, condition }),
+        (content(), ttl()).prop_map(|(content, ttl)| Change::Set { content, ttl }),
+        (content(), ttl()).prop_map(|(content, ttl)| Change::Create { content, ttl }),
+        (content(), ttl()).prop_map(|(content, ttl)| Change::CreateInOrder { content, ttl }),
+        (proptest::option::of(text()), ttl())
+            .prop_map(|(value, ttl)| Change::Update { value, ttl }),
+        (text(), condition(), ttl()).prop_map(|(value, condition, ttl)| {
+            Change::CompareAndSwap { value, condition, ttl }
+        }),
+        (any::<u64>(), refresh()).prop_map(|(ttl, like)| Change::Refresh { ttl, like }),
         any::<(bool, bool)>().prop_map(|(dir, recursive)| Change::Delete { dir, recursive }),
         condition().prop_map(|condition| Change::CompareAndDelete { condition }),
     ]
@@ -45,12 +63,15 @@ fn action() -> impl Strategy<Value = Do> {
         (path(), change()).prop_map(|(path, change)| Do::Write(Write { path, change })),
         (".{0,9}", vec(".{0,9}", 0..3))
             .prop_map(|(name, client_urls)| Do::Publish(Attributes { name, client_urls })),
+        Just(Do::Stamp),
     ]
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    (any::<[u64; 5]>(), action()).prop_map(|([node, boot, seq, cluster_ms, wall_ms], action)| {
-        Command { origin: Origin { node, boot, seq }, stamp: Stamp { cluster_ms, wall_ms }, action }
+    (any::<[u64; 6]>(), action()).prop_map(|(numbers, action)| {
+        let [node, boot, seq, cluster_ms, wall_ms, tick_ms] = numbers;
+        let origin = Origin { node, boot, seq };
+        Command { origin, stamp: Stamp { cluster_ms, wall_ms, tick_ms }, action }
     })
 }
 

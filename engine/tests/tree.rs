@@ -10,7 +10,7 @@ use proptest::sample::{Index, select};
 use quorate_engine::codec::DecodeError;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{NodeView, Path, Read, Thaw, Tree};
-use quorate_engine::{Change, Condition, Content, Write};
+use quorate_engine::{Change, Condition, Content, Refresh, Write};
 
 const WINDOW: usize = 8;
 
@@ -35,21 +35,40 @@ fn conditions() -> impl Strategy<Value = Condition> {
         .prop_map(|(value, index)| Condition { value, index })
 }
 
+fn ttls() -> impl Strategy<Value = Option<u64>> {
+    prop::option::of(0u64..3)
+}
+
+fn refreshes() -> impl Strategy<Value = Refresh> {
+    prop_oneof![
+        Just(Refresh::Set),
+        Just(Refresh::Update),
+        conditions().prop_map(Refresh::CompareAndSwap),
+    ]
+}
+
 fn changes() -> impl Strategy<Value = Change> {
     prop_oneof![
-        6 => contents().prop_map(Change::Set),
-        3 => contents().prop_map(Change::Create),
-        2 => values().prop_map(|value| Change::Update { value }),
-        2 => (values(), conditions())
-            .prop_map(|(value, condition)| Change::CompareAndSwap { value, condition }),
+        6 => (contents(), ttls()).prop_map(|(content, ttl)| Change::Set { content, ttl }),
+        3 => (contents(), ttls()).prop_map(|(content, ttl)| Change::Create { content, ttl }),
+        2 => (contents(), ttls()).prop_map(|(content, ttl)| Change::CreateInOrder { content, ttl }),
+        2 => (prop::option::of(values()), ttls())
+            .prop_map(|(value, ttl)| Change::Update { value, ttl }),
+        2 => (values(), conditions(), ttls()).prop_map(|(value, condition, ttl)| {
+            Change::CompareAndSwap { value, condition, ttl }
+        }),
+        2 => (0u64..3, refreshes()).prop_map(|(ttl, like)| Change::Refresh { ttl, like }),
         2 => any::<(bool, bool)>().prop_map(|(dir, recursive)| Change::Delete { dir, recursive }),
         1 => conditions().prop_map(|condition| Change::CompareAndDelete { condition }),
     ]
 }
 
 fn programs() -> impl Strategy<Value = Program> {
-    let stamps =
-        (0u64..50, 0u64..50).prop_map(|(cluster_ms, wall_ms)| Stamp { cluster_ms, wall_ms });
+    let stamps = (0u64..5_000, 0u64..50).prop_map(|(cluster_ms, wall_ms)| Stamp {
+        cluster_ms,
+        wall_ms,
+        tick_ms: 100,
+    });
     let writes = (paths(), changes(), stamps)
         .prop_map(|(path, change, stamp)| (Write { path, change }, stamp));
     vec(writes, 0..40)
@@ -57,8 +76,9 @@ fn programs() -> impl Strategy<Value = Program> {
 
 fn run(tree: &mut Tree, program: &Program) {
     for (write, stamp) in program {
+        tree.advance(*stamp);
         // A refusal is as good as an event here.
-        let _ = tree.apply(write, *stamp);
+        let _ = tree.apply(write);
     }
 }
 
@@ -115,11 +135,14 @@ proptest! {
         let mut tree = Tree::new(3, WINDOW);
         for (write, stamp) in &program {
             let before = (tree.digest(), tree.store_index(), tree.clock());
-            let result = tree.apply(write, *stamp);
+            let expired = tree.advance(*stamp).len() as u64;
             prop_assert_eq!(tree.digest(), tree.recomputed_digest());
-            prop_assert_eq!(tree.store_index(), before.1 + u64::from(result.is_ok()));
             prop_assert_eq!(tree.clock(), before.2.max(*stamp));
-            let still = result.is_err() && tree.clock() == before.2;
+            prop_assert!(tree.next_deadline().is_none_or(|due| due > tree.clock().cluster_ms));
+            let result = tree.apply(write);
+            prop_assert_eq!(tree.digest(), tree.recomputed_digest());
+            prop_assert_eq!(tree.store_index(), before.1 + expired + u64::from(result.is_ok()));
+            let still = expired == 0 && result.is_err() && tree.clock() == before.2;
             prop_assert_eq!(still, tree.digest() == before.0);
             prop_assert!(tree.history().count() <= WINDOW);
             if let Ok(event) = result {
@@ -166,10 +189,10 @@ proptest! {
     }
 
     #[test]
-    fn parts_keep_to_their_size(program in programs(), max_bytes in 120usize..400) {
+    fn parts_keep_to_their_size(program in programs(), max_bytes in 240usize..600) {
         let tree = grown(&program);
         let parts = parts(&tree, max_bytes);
-        // No single record of these programs is longer than 120 bytes.
+        // No single record of these programs is longer than 240 bytes.
         prop_assert!(parts.iter().all(|part| !part.is_empty() && part.len() <= max_bytes));
         prop_assert_eq!(parts.len() == 1, parts.concat().len() <= max_bytes);
     }

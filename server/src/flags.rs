@@ -1,5 +1,6 @@
 //! The command line: etcd's flags and environment variables.
 
+mod bounds;
 mod table;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::identity::Identity;
 use crate::urls::Url;
+pub use bounds::Bounds;
 use table::{Kind, Row};
 
 /// What the command line asks for.
@@ -59,6 +61,8 @@ pub struct Flags {
     pub log_level: LevelFilter,
     /// Where reads are answered that do not say.
     pub read_consistency: Consistency,
+    /// How much clients may ask for.
+    pub bounds: Bounds,
     /// Lines about flags that were accepted and mean nothing.
     pub remarks: Vec<String>,
 }
@@ -202,6 +206,7 @@ impl Given {
                 "read-consistency",
                 &[("linearizable", Consistency::Linearizable), ("local", Consistency::Local)],
             )?,
+            bounds: Bounds::new(&self)?,
             remarks: std::mem::take(&mut self.remarks),
             name,
             listen_client,
@@ -319,6 +324,9 @@ mod tests {
         assert_eq!(flags.listen_client[0].address(), "127.0.0.1:2379");
         assert_eq!(flags.identity.id, 0x8e9e_05c5_2164_694d);
         assert_eq!(flags.read_consistency, Consistency::Linearizable);
+        let bounds = flags.bounds;
+        assert_eq!((bounds.key_bytes, bounds.key_depth), (8 << 10, 256));
+        assert_eq!((bounds.body_bytes, bounds.history_events), (10 << 20, 1_000));
         assert!(flags.remarks.is_empty());
     }
 
@@ -387,6 +395,9 @@ mod tests {
             (&["--heartbeat-interval", "x"], "not a number"),
             (&["--election-timeout", "100"], "at least 5 times"),
             (&["--log-level", "loud"], "none of debug, info"),
+            (&["--max-key-depth", "0"], "--max-key-depth: 0 is not between 1 and 4096"),
+            (&["--max-body-bytes=1e9"], "not a number"),
+            (&["--history-events", "99999999"], "not between 1 and 1000000"),
         ] {
             let line = parse(arguments, &[]).unwrap_err();
             assert!(line.contains(word) && !line.contains('\n'), "{line}");

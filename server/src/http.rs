@@ -4,14 +4,17 @@ mod answer;
 mod body;
 mod escape;
 mod form;
+mod fuzzing;
 mod json;
 mod keys;
 mod members;
 mod stats;
+mod watch;
 
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -20,13 +23,15 @@ use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
+use crate::flags::Flags;
 use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
+pub use fuzzing::request_parse;
 
 /// Client connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 16_384;
@@ -52,20 +57,32 @@ pub struct Server {
     answers: KeyAnswers,
     bodies: Bodies,
     head_patience: Duration,
+    /// Reads answered in this life.
+    gets: Gets,
+    /// Watches open.
+    watchers: Arc<AtomicU64>,
+}
+
+/// How reads were answered.
+#[derive(Debug, Default)]
+struct Gets {
+    success: AtomicU64,
+    fail: AtomicU64,
 }
 
 impl Server {
     /// A server in front of this node.
-    pub fn new(node: Node, name: String, cluster: u64, local_reads: bool) -> Arc<Self> {
-        let answers = KeyAnswers::new(cluster);
-        let bodies = Bodies::new(MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
+    pub fn new(node: Node, flags: &Flags, local_reads: bool) -> Arc<Self> {
+        let (name, answers) = (flags.name.clone(), KeyAnswers::new(flags.identity.cluster));
+        let bodies = Bodies::new(flags.bounds.body_bytes, MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
         let head_patience = HEAD_PATIENCE;
-        Arc::new(Self { node, name, local_reads, answers, bodies, head_patience })
+        let (gets, watchers) = Default::default();
+        Arc::new(Self { node, name, local_reads, answers, bodies, head_patience, gets, watchers })
     }
 
     /// Accepts clients for ever; each connection ends in good order when `stopping`
     /// changes, and drops its copy then.
-    pub async fn listen(self: Arc<Self>, listener: TcpListener, stopping: watch::Receiver<()>) {
+    pub async fn listen(self: Arc<Self>, listener: TcpListener, stopping: signal::Receiver<()>) {
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         loop {
             let Ok(permit) = room.clone().acquire_owned().await else { return };
@@ -85,7 +102,7 @@ impl Server {
         }
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, mut stopping: watch::Receiver<()>) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, mut stopping: signal::Receiver<()>) {
         // Without it answers are only slower.
         let _ = stream.set_nodelay(true);
         let head_patience = self.head_patience;
@@ -94,7 +111,6 @@ impl Server {
             async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
         let connection = http1::Builder::new()
-            .pipeline_flush(true)
             .title_case_headers(true)
             .timer(TokioTimer::new())
             .header_read_timeout(head_patience)
@@ -183,12 +199,14 @@ mod tests {
             name: "x".into(),
             local_reads: false,
             answers: KeyAnswers::new(1),
-            bodies: Bodies::new(10 << 20, body),
+            bodies: Bodies::new(10 << 20, 10 << 20, body),
             head_patience: head,
+            gets: Gets::default(),
+            watchers: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (farewell, stopping) = watch::channel(());
+        let (farewell, stopping) = signal::channel(());
         tokio::spawn(async move {
             Arc::new(server).listen(listener, stopping).await;
             drop(farewell);

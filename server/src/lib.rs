@@ -23,6 +23,8 @@ mod statistics;
 mod urls;
 
 pub use flags::{Command, Consistency, Flags};
+#[doc(hidden)]
+pub use http::request_parse;
 pub use identity::Identity;
 pub use run::run;
 pub use urls::Url;

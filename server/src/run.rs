@@ -106,6 +106,11 @@ fn config(flags: &Flags) -> Result<Config, String> {
         election_ticks: ticks(flags.election),
         deadline_ticks: ticks(Duration::from_secs(5) + 2 * flags.election),
         snapshot_entries: flags.snapshot_count,
+        max_key_bytes: flags.bounds.key_bytes,
+        max_depth: flags.bounds.key_depth,
+        max_value_bytes: flags.bounds.body_bytes,
+        history_events: flags.bounds.history_events,
+        max_watches: flags.bounds.watches,
         ..Config::new(identity.id, identity.cluster, identity.members.clone())
     })
 }
@@ -128,7 +133,7 @@ async fn serve(flags: &Flags, ready: Ready) -> Result<End, String> {
         tokio::spawn(incoming.clone().listen(listener));
     }
     let local = flags.read_consistency == Consistency::Local;
-    let server = Server::new(node.clone(), flags.name.clone(), flags.identity.cluster, local);
+    let server = Server::new(node.clone(), flags, local);
     let (farewell, stopping) = watch::channel(());
     let mut accepting = Vec::new();
     for listener in clients {

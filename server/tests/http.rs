@@ -189,22 +189,22 @@ fn refusals() {
                 "DELETE",
                 "/v2/keys/a",
                 Some("prevValue=1"),
-                400,
-                r#"{"errorCode":210,"message":"Invalid POST form","cause":"a DELETE takes its parameters from the query only, and this one has a body","index":0}"#,
-            ),
-            (
-                "PUT",
-                "/v2/keys/a",
-                Some("value=1&ttl=5"),
-                400,
-                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: ttl","index":0}"#,
+                404,
+                r#"{"errorCode":100,"message":"Key not found","cause":"/a","index":3}"#,
             ),
             (
                 "PUT",
                 "/v2/keys/a",
                 Some("ttl=5&refresh=true"),
+                404,
+                r#"{"errorCode":100,"message":"Key not found","cause":"/a","index":3}"#,
+            ),
+            (
+                "PUT",
+                "/v2/keys/a?ttl=9223372037",
+                Some("value=1"),
                 400,
-                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: refresh","index":0}"#,
+                r#"{"errorCode":202,"message":"The given TTL in POST form is not a number","cause":"invalid value for \"ttl\"","index":0}"#,
             ),
             (
                 "PUT",
@@ -214,18 +214,18 @@ fn refusals() {
                 r#"{"errorCode":202,"message":"The given TTL in POST form is not a number","cause":"invalid value for \"ttl\"","index":0}"#,
             ),
             (
-                "GET",
+                "PUT",
                 "/v2/keys/a?wait=true",
-                None,
-                400,
-                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: wait","index":0}"#,
-            ),
-            (
-                "POST",
-                "/v2/keys/a",
                 Some("value=1"),
                 400,
-                r#"{"errorCode":209,"message":"Invalid field","cause":"not supported yet: POST (in-order keys)","index":0}"#,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"\"wait\" can only be used with GET requests","index":0}"#,
+            ),
+            (
+                "GET",
+                "/v2/keys/a?initial=true",
+                None,
+                400,
+                r#"{"errorCode":209,"message":"Invalid field","cause":"\"initial\" goes with \"wait\" and without \"waitIndex\"","index":0}"#,
             ),
             ("PATCH", "/v2/keys/a", None, 405, "Method Not Allowed"),
             ("OPTIONS", "/v2/keys/a", None, 200, ""),
@@ -241,13 +241,6 @@ fn refusals() {
             ),
             ("GET", "/v2/members/x", None, 404, r#"{"message":"Not found"}"#),
             ("GET", "/v2/auth/users", None, 501, r#"{"message":"not supported yet: /v2/auth"}"#),
-            (
-                "GET",
-                "/v2/stats/store",
-                None,
-                501,
-                r#"{"message":"not supported yet: /v2/stats/store"}"#,
-            ),
             ("PUT", "/v2/stats/self", None, 405, "Method Not Allowed"),
             ("GET", "/health", None, 200, r#"{"health":"true"}"#),
         ],
@@ -296,6 +289,69 @@ fn the_cluster_describes_itself() {
     let followers = client.get("/v2/stats/leader").unwrap();
     assert!(followers.body.ends_with("\"followers\":{}}"), "{}", followers.body);
     assert!(client.get("/version").unwrap().body.contains("\"etcdserver\":\"3.4"));
+}
+
+#[test]
+fn statistics_count_what_was_done_and_nothing_else() {
+    let cluster = Cluster::start(1);
+    let mut client = cluster.members[0].client();
+    for (method, path, form) in [
+        ("PUT", "/v2/keys/a", Some("value=1")),
+        ("PUT", "/v2/keys/a?prevIndex=9", Some("value=2")),
+        ("POST", "/v2/keys/q", Some("value=1")),
+        ("GET", "/v2/keys/a", None),
+        ("GET", "/v2/keys/nothing", None),
+        ("DELETE", "/v2/keys/a?prevValue=x", None),
+        ("DELETE", "/v2/keys/a", None),
+    ] {
+        client.request(method, path, form).unwrap();
+    }
+    let watcher = cluster.members[0].watch("/v2/keys/a?wait=true");
+    let counted = r#"{"getsSuccess":1,"getsFail":1,"setsSuccess":1,"setsFail":0,"deleteSuccess":1,"deleteFail":0,"updateSuccess":0,"updateFail":0,"createSuccess":1,"createFail":0,"compareAndSwapSuccess":0,"compareAndSwapFail":1,"compareAndDeleteSuccess":0,"compareAndDeleteFail":1,"expireCount":0,"watchers":1}"#;
+    assert_eq!(client.get("/v2/stats/store").unwrap().body, counted);
+    drop(watcher);
+    let begin = std::time::Instant::now();
+    while !client.get("/v2/stats/store").unwrap().body.ends_with("\"watchers\":0}") {
+        assert!(begin.elapsed() < common::PATIENCE, "a watch whose client has gone stays");
+    }
+}
+
+#[test]
+fn bounds_can_be_set() {
+    let mut cluster = Cluster::new(1);
+    for (flag, value) in
+        [("--max-key-bytes", "9"), ("--max-key-depth", "2"), ("--max-body-bytes", "12")]
+    {
+        cluster.members[0].flag(flag, value);
+    }
+    cluster.start_all();
+    let mut client = cluster.members[0].client();
+    for (path, form, answered) in [
+        ("/v2/keys/12345678", "value=1", "\"action\":\"set\""),
+        ("/v2/keys/123456789", "value=1", "over the bound max_key_bytes"),
+        ("/v2/keys/a/b/c", "value=1", "over the bound max_depth"),
+        ("/v2/keys/a", "value=1234567", "http: POST too large"),
+    ] {
+        let answer = client.put(path, form).unwrap();
+        assert!(answer.body.contains(answered), "{path} {form}: {}", answer.body);
+    }
+    let answer = client.request("POST", "/v2/keys/a", Some("value=1")).unwrap();
+    assert!(answer.body.contains("over the bound max_key_bytes"), "{}", answer.body);
+}
+
+#[test]
+fn what_is_no_request_is_answered_before_the_connection_ends() {
+    let cluster = Cluster::start(1);
+    let long = "a".repeat(70_000);
+    let many: String = (0..150).map(|at| format!("h{at}: 1\r\n")).collect();
+    for (request, status) in [
+        (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), 414),
+        (format!("GET / HTTP/1.1\r\n{many}\r\n"), 431),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), 400),
+    ] {
+        let answer = cluster.members[0].client().send(&request, false).unwrap();
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 #[test]

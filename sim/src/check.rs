@@ -7,6 +7,7 @@
 
 pub mod durable;
 mod hint;
+mod hours;
 pub mod linearizable;
 pub mod local_reads;
 pub mod search;

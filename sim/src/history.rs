@@ -55,26 +55,29 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// What the engine's outcome tells a client. None if it is readable, for the
-    /// view has the answer then, or published, for no client asked.
+    /// What the engine's outcome tells a client that writes or reads. None if it is
+    /// readable, for the view has the answer then, or another request's.
     pub fn from_outcome(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Done(Done::Written { event, at }) => Some(Self::Written { event, at }),
-            Outcome::Done(Done::Readable { .. } | Done::Published) => None,
+            Outcome::Done(Done::Readable { .. } | Done::Published | Done::Watched { .. }) => None,
             Outcome::Refused(Refused::Tree { fault, at }) => Some(Self::Fault { fault, at }),
             Outcome::Refused(_) => Some(Self::Refused),
             Outcome::Lost(_) => Some(Self::Lost),
         }
     }
 
-    /// The X-Etcd-Index, if the tree answered.
-    pub fn store_index(&self) -> Option<u64> {
+    /// Where it was found, if the tree answered.
+    pub fn position(&self) -> Option<&Position> {
         match self {
-            Self::Written { at, .. } | Self::Fault { at, .. } | Self::Read { at, .. } => {
-                Some(at.store_index)
-            }
+            Self::Written { at, .. } | Self::Fault { at, .. } | Self::Read { at, .. } => Some(at),
             Self::Refused | Self::Lost => None,
         }
+    }
+
+    /// The X-Etcd-Index, if the tree answered.
+    pub fn store_index(&self) -> Option<u64> {
+        self.position().map(|at| at.store_index)
     }
 }
 

@@ -1,11 +1,19 @@
 //! A second opinion on the tree: etcd's v2 semantics as plainly as they can be
 //! said, sharing nothing with the engine but the words of its border.
 
+mod judge;
+mod watch;
+
+pub use watch::{concerns, watch};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quorate_engine::tree::{Action, Event, Fault, FaultCode, NodeView, Path, Read};
-use quorate_engine::{Change, Condition, Content, Write};
+use quorate_engine::Write;
+use quorate_engine::command::Stamp;
+use quorate_engine::tree::{
+    Action, EXPIRIES_PER_ENTRY, Event, Expires, Fault, FaultCode, NodeView, Path, Read,
+};
 
 /// The naive tree: one map from key to node, every question a scan.
 ///
@@ -14,6 +22,7 @@ use quorate_engine::{Change, Condition, Content, Write};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Model {
     store_index: u64,
+    clock: Stamp,
     nodes: BTreeMap<String, Node>,
 }
 
@@ -23,6 +32,14 @@ struct Node {
     value: Option<Arc<str>>,
     created: u64,
     modified: u64,
+    deadline: Option<Deadline>,
+}
+
+/// When a node goes by itself, by cluster time and as clients are shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Deadline {
+    cluster_ms: u64,
+    wall_ms: u64,
 }
 
 impl Node {
@@ -35,8 +52,12 @@ impl Model {
     /// The empty tree of a fresh cluster: its first event will have the index
     /// after this one.
     pub fn new(genesis_store_index: u64) -> Self {
-        let root = Node { value: None, created: 0, modified: 0 };
-        Self { store_index: genesis_store_index, nodes: BTreeMap::from([(String::new(), root)]) }
+        let root = Node { value: None, created: 0, modified: 0, deadline: None };
+        Self {
+            store_index: genesis_store_index,
+            clock: Stamp::default(),
+            nodes: BTreeMap::from([(String::new(), root)]),
+        }
     }
 
     /// The store index of the last event.
@@ -44,111 +65,74 @@ impl Model {
         self.store_index
     }
 
-    /// Applies a write. A refusal changes nothing.
+    /// What time it is: what times to live are counted from.
+    pub fn clock(&self) -> Stamp {
+        self.clock
+    }
+
+    /// An entry with this stamp is applied: time passes, and what is due goes, as
+    /// far as one entry may remove it.
+    pub fn advance(&mut self, stamp: Stamp) -> Vec<Event> {
+        self.tell_time(stamp);
+        let mut events = Vec::new();
+        while events.len() < EXPIRIES_PER_ENTRY
+            && let Some(event) = self.due()
+        {
+            self.install(&event);
+            events.push(event);
+        }
+        events
+    }
+
+    /// Moves the clock, never back, and nothing else.
+    pub fn tell_time(&mut self, stamp: Stamp) {
+        self.clock = self.clock.max(stamp);
+    }
+
+    /// What has to go next: of what is due now, what was due first, and of that
+    /// what is first by name, a directory before what lies in it.
+    pub fn due(&self) -> Option<Event> {
+        let due = self.deadlines().filter(|(_, deadline)| *deadline <= self.clock.cluster_ms);
+        let first = due.min_by_key(|(key, deadline)| (*deadline, names(key)))?.0;
+        let path = Path::new(first).expect("keys of the model are clean paths");
+        Some(self.gone(Action::Expire, &path, &self.nodes[first]))
+    }
+
+    /// Every key that goes by itself, and at what cluster time in ms.
+    pub fn deadlines(&self) -> impl Iterator<Item = (&str, u64)> {
+        let nodes = self.nodes.iter();
+        nodes.filter_map(|(key, node)| Some((key.as_str(), node.deadline?.cluster_ms)))
+    }
+
+    /// Applies a write now. A refusal changes nothing.
     pub fn apply(&mut self, write: &Write) -> Result<Event, Fault> {
         let event = self.judge(write)?;
         self.install(&event);
         Ok(event)
     }
 
-    /// What [`Model::apply`] would answer, changing nothing.
-    pub fn judge(&self, write: &Write) -> Result<Event, Fault> {
-        let path = &write.path;
-        let may_be_root = matches!(write.change, Change::CompareAndDelete { .. });
-        if path.is_root() && !may_be_root {
-            return Err(self.fault(FaultCode::RootReadOnly, "/"));
-        }
-        match &write.change {
-            Change::Set(content) => self.judge_set(path, content),
-            Change::Create(content) => self.judge_create(path, content),
-            Change::Update { value } => self.judge_update(path, value),
-            Change::CompareAndSwap { value, condition } => {
-                let before = self.find_file_where(path, condition)?;
-                let after = Some(value.clone());
-                Ok(self.change(Action::CompareAndSwap, path, before, after))
-            }
-            Change::Delete { dir, recursive } => self.judge_delete(path, *dir, *recursive),
-            Change::CompareAndDelete { condition } => {
-                let before = self.find_file_where(path, condition)?;
-                Ok(self.change(Action::CompareAndDelete, path, before, None))
-            }
-        }
-    }
-
     /// Makes the tree what it is after this event, whoever says that it
     /// happened.
     pub fn install(&mut self, event: &Event) {
         self.store_index = event.index();
+        self.tell_time(event.stamp);
         let key = key(&event.node.path);
         match event.action {
-            Action::Delete | Action::CompareAndDelete => self.remove(key),
-            Action::Update if event.node.dir => {}
-            _ => self.put(&event.node),
+            Action::Delete | Action::CompareAndDelete | Action::Expire => self.remove(key),
+            Action::Update if event.node.dir => {
+                let deadline = deadline(&event.node, event.stamp);
+                self.nodes.entry(key.to_owned()).and_modify(|node| node.deadline = deadline);
+            }
+            _ => self.put(&event.node, event.stamp),
         }
     }
 
     /// Reads a key or a listing.
     pub fn read(&self, read: &Read) -> Result<NodeView, Fault> {
         let node = self.find(&read.path)?;
-        let mut view = view(&read.path, node);
+        let mut view = self.view(&read.path, node);
         view.nodes = self.list(&read.path, read.recursive);
         Ok(view)
-    }
-
-    fn judge_set(&self, path: &Path, content: &Content) -> Result<Event, Fault> {
-        self.check_way(path, false)?;
-        let before = self.nodes.get(key(path));
-        if before.is_some_and(Node::is_dir) {
-            return Err(self.fault(FaultCode::NotFile, path.as_str()));
-        }
-        let prev = before.map(|node| view(path, node));
-        Ok(Event { action: Action::Set, node: self.fresh(path, content), prev })
-    }
-
-    fn judge_create(&self, path: &Path, content: &Content) -> Result<Event, Fault> {
-        self.check_way(path, false)?;
-        if self.nodes.contains_key(key(path)) {
-            return Err(self.fault(FaultCode::NodeExists, path.as_str()));
-        }
-        Ok(Event { action: Action::Create, node: self.fresh(path, content), prev: None })
-    }
-
-    fn judge_update(&self, path: &Path, value: &Arc<str>) -> Result<Event, Fault> {
-        let before = self.find(path)?;
-        if before.is_dir() && !value.is_empty() {
-            return Err(self.fault(FaultCode::NotFile, path.as_str()));
-        }
-        let after = if before.is_dir() { None } else { Some(value.clone()) };
-        Ok(self.change(Action::Update, path, before, after))
-    }
-
-    fn judge_delete(&self, path: &Path, dir: bool, recursive: bool) -> Result<Event, Fault> {
-        let before = self.find(path)?;
-        if before.is_dir() && !dir && !recursive {
-            return Err(self.fault(FaultCode::NotFile, path.as_str()));
-        }
-        if before.is_dir() && !recursive && self.below(key(path)).next().is_some() {
-            return Err(self.fault(FaultCode::DirectoryNotEmpty, path.as_str()));
-        }
-        Ok(self.change(Action::Delete, path, before, None))
-    }
-
-    fn find_file_where(&self, path: &Path, condition: &Condition) -> Result<&Node, Fault> {
-        let node = self.find(path)?;
-        let Some(value) = &node.value else {
-            return Err(self.fault(FaultCode::NotFile, key(path)));
-        };
-        let mut differences = Vec::new();
-        if let Some(wanted) = condition.value.as_ref().filter(|wanted| *wanted != value) {
-            differences.push(format!("[{wanted} != {value}]"));
-        }
-        if let Some(wanted) = condition.index.filter(|wanted| *wanted != node.modified) {
-            differences.push(format!("[{wanted} != {}]", node.modified));
-        }
-        if differences.is_empty() {
-            return Ok(node);
-        }
-        Err(self.fault(FaultCode::CompareFailed, &differences.join(" ")))
     }
 
     fn find(&self, path: &Path) -> Result<&Node, Fault> {
@@ -173,32 +157,27 @@ impl Model {
         Ok(())
     }
 
-    fn fresh(&self, path: &Path, content: &Content) -> NodeView {
-        let value = match content {
-            Content::File(value) => Some(value.clone()),
-            Content::Dir => None,
-        };
-        let index = self.store_index + 1;
-        view(path, &Node { value, created: index, modified: index })
-    }
-
-    fn change(&self, action: Action, path: &Path, from: &Node, to: Option<Arc<str>>) -> Event {
-        let prev = view(path, from);
-        let node = NodeView { value: to, modified_index: self.store_index + 1, ..prev.clone() };
-        Event { action, node, prev: Some(prev) }
-    }
-
     fn fault(&self, code: FaultCode, cause: &str) -> Fault {
         Fault { code, cause: cause.to_owned(), index: self.store_index }
     }
 
-    fn put(&mut self, view: &NodeView) {
+    /// The event of a node's removal.
+    fn gone(&self, action: Action, path: &Path, node: &Node) -> Event {
+        let prev = self.view(path, node);
+        let (value, expires) = (None, None);
+        let modified_index = self.store_index + 1;
+        let node = NodeView { value, expires, modified_index, ..prev.clone() };
+        Event { action, node, prev: Some(prev), refresh: false, stamp: self.clock }
+    }
+
+    fn put(&mut self, view: &NodeView, stamp: Stamp) {
         let index = view.modified_index;
         for step in view.path.ancestors() {
-            let dir = Node { value: None, created: index, modified: index };
+            let dir = Node { value: None, created: index, modified: index, deadline: None };
             self.nodes.entry(key(&step).to_owned()).or_insert(dir);
         }
-        let node = Node { value: view.value.clone(), created: view.created_index, modified: index };
+        let (value, created) = (view.value.clone(), view.created_index);
+        let node = Node { value, created, modified: index, deadline: deadline(view, stamp) };
         self.nodes.insert(key(&view.path).to_owned(), node);
     }
 
@@ -219,7 +198,7 @@ impl Model {
                 continue;
             }
             let path = Path::new(below).expect("keys of the model are clean paths");
-            let mut view = view(&path, node);
+            let mut view = self.view(&path, node);
             if recursive {
                 view.nodes = self.list(&path, true);
             }
@@ -233,19 +212,40 @@ impl Model {
         let from = self.nodes.range(prefix.clone()..);
         from.take_while(move |(below, _)| below.starts_with(&prefix))
     }
+
+    /// A node as it is shown now. The moment of the write may have been a tick
+    /// later than its stamp; that tick is not shown as time left.
+    fn view(&self, path: &Path, node: &Node) -> NodeView {
+        let passed = self.clock.cluster_ms.saturating_add(self.clock.tick_ms);
+        let expires = node.deadline.map(|Deadline { cluster_ms, wall_ms }| Expires {
+            wall_ms,
+            ttl: cluster_ms.saturating_sub(passed).div_ceil(1_000),
+        });
+        NodeView {
+            path: path.clone(),
+            value: node.value.clone(),
+            dir: node.is_dir(),
+            created_index: node.created,
+            modified_index: node.modified,
+            expires,
+            nodes: Vec::new(),
+        }
+    }
+}
+
+/// When a node goes that is shown like this by the write that gave it its time
+/// to live, which was applied at `now`.
+fn deadline(shown: &NodeView, now: Stamp) -> Option<Deadline> {
+    let Expires { wall_ms, ttl } = shown.expires?;
+    let left = ttl.saturating_mul(1_000).saturating_add(now.tick_ms);
+    Some(Deadline { cluster_ms: now.cluster_ms.saturating_add(left), wall_ms })
 }
 
 fn key(path: &Path) -> &str {
     if path.is_root() { "" } else { path.as_str() }
 }
 
-fn view(path: &Path, node: &Node) -> NodeView {
-    NodeView {
-        path: path.clone(),
-        value: node.value.clone(),
-        dir: node.is_dir(),
-        created_index: node.created,
-        modified_index: node.modified,
-        nodes: Vec::new(),
-    }
+/// Keys in the order of their names, level by level.
+fn names(key: &str) -> Vec<&str> {
+    key.split('/').collect()
 }

@@ -1,16 +1,15 @@
 //! Programs for the tree, decoded from arbitrary bytes: what a fuzzer or a
 //! property test runs on the engine's tree and on the model to compare them.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_engine::command::Stamp;
-use quorate_engine::tree::{Event, Fault, Path, Read, Thaw, Tree};
-use quorate_engine::{Change, Condition, Content, Write};
+use quorate_engine::tree::{Event, Path, Read, Thaw, Tree, Watch};
+use quorate_engine::{Change, Condition, Content, Refresh, Write};
 
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::workload::KEYS;
 
 /// One thing done to a tree.
@@ -20,6 +19,15 @@ pub enum Step {
     Write(Write),
     /// Read it.
     Read(Read),
+    /// Look at what it remembers.
+    Watch(Watch),
+    /// Let so much cluster time pass, by a leader whose wall clock shows this.
+    Advance {
+        /// In ms.
+        ms: u64,
+        /// In ms since 1970.
+        wall_ms: u64,
+    },
     /// Freeze it in parts of so many bytes and go on with what they thaw to.
     Carry {
         /// At most this many bytes a part, if its first record is not longer.
@@ -36,8 +44,15 @@ const GENESIS: u64 = 3;
 /// Events that the tree remembers: fewer than most programs have.
 const HISTORY: usize = 16;
 
+/// How coarse the clock of all leaders is, in ms.
+const TICK_MS: u64 = 100;
+
 /// The values in play: few, so that conditions hold now and then.
 const VALUES: [&str; 4] = ["", "x", "y", "zz"];
+
+/// The times to live in play, in seconds: mostly none, and one beyond all time.
+const TTLS: [Option<u64>; 8] =
+    [None, None, None, Some(0), Some(1), Some(2), Some(3), Some(u64::MAX)];
 
 /// Any bytes are a program, four bytes a step; what is left over is ignored.
 pub fn decode(bytes: &[u8]) -> Vec<Step> {
@@ -45,22 +60,38 @@ pub fn decode(bytes: &[u8]) -> Vec<Step> {
     steps.iter().take(MAX_STEPS).map(decode_step).collect()
 }
 
-fn decode_step(&[kind, key, value, condition]: &[u8; 4]) -> Step {
+/// The kind has a flag in its sixth bit; the value has the time to live behind
+/// its low two bits.
+fn decode_step(&[kind, key, value, more]: &[u8; 4]) -> Step {
     let path = Path::new(pick(&KEYS, key)).expect("the keys in play are clean paths");
-    let file = || -> Arc<str> { pick(&VALUES, value).into() };
-    let condition = decode_condition(condition);
-    let change = match kind % 16 {
-        0 | 1 => return Step::Read(Read { path, recursive: kind % 16 == 1 }),
+    let file = || -> Arc<str> { pick(&VALUES, value & 3).into() };
+    let (ttl, flag) = (TTLS[usize::from(value >> 2) % TTLS.len()], kind & 32 != 0);
+    let seconds = ttl.unwrap_or(1);
+    let content = || if flag { Content::Dir } else { Content::File(file()) };
+    let condition = || decode_condition(more);
+    let change = match kind % 32 {
+        0 | 1 => return Step::Read(Read { path, recursive: flag }),
         2 => return Step::Carry { part_bytes: usize::from(value) },
-        3..=5 => Change::Set(Content::File(file())),
-        6 => Change::Set(Content::Dir),
-        7 | 8 => Change::Create(Content::File(file())),
-        9 => Change::Create(Content::Dir),
-        10 => Change::Update { value: file() },
-        11 => Change::CompareAndSwap { value: file(), condition },
-        12 | 13 => Change::Delete { dir: kind & 16 != 0, recursive: false },
-        14 => Change::Delete { dir: kind & 16 != 0, recursive: true },
-        _ => Change::CompareAndDelete { condition },
+        3 | 4 => {
+            let (from, limit) = (u64::from(more), usize::from(value % 8) + 1);
+            return Step::Watch(Watch { path, recursive: flag, from, limit });
+        }
+        5..=8 => {
+            let ms = u64::from(value) + 16 * u64::from(more);
+            return Step::Advance { ms, wall_ms: 1_000_000 * u64::from(key) };
+        }
+        9..=12 => Change::Set { content: Content::File(file()), ttl },
+        13 => Change::Set { content: Content::Dir, ttl },
+        14 | 15 => Change::Create { content: content(), ttl },
+        16 | 17 => Change::CreateInOrder { content: content(), ttl },
+        18 | 19 => Change::Update { value: (!flag).then(file), ttl },
+        20 | 21 => Change::CompareAndSwap { value: file(), condition: condition(), ttl },
+        22 => Change::Refresh { ttl: seconds, like: Refresh::Set },
+        23 => Change::Refresh { ttl: seconds, like: Refresh::Update },
+        24 => Change::Refresh { ttl: seconds, like: Refresh::CompareAndSwap(condition()) },
+        25..=27 => Change::Delete { dir: flag, recursive: false },
+        28 | 29 => Change::Delete { dir: flag, recursive: true },
+        _ => Change::CompareAndDelete { condition: condition() },
     };
     Step::Write(Write { path, change })
 }
@@ -106,12 +137,8 @@ impl fmt::Display for Difference {
 /// answer, the whole state and the history after every change, and the digest
 /// with the one computed from scratch.
 pub fn compare(program: &[Step]) -> Result<(), Difference> {
-    let mut pair = Pair {
-        step: 0,
-        tree: Tree::new(GENESIS, HISTORY),
-        model: Model::new(GENESIS),
-        history: VecDeque::new(),
-    };
+    let (tree, model) = (Tree::new(GENESIS, HISTORY), Model::new(GENESIS));
+    let mut pair = Pair { step: 0, tree, model, events: Vec::new() };
     for (at, step) in program.iter().enumerate() {
         pair.step = at;
         pair.run(step)?;
@@ -119,12 +146,12 @@ pub fn compare(program: &[Step]) -> Result<(), Difference> {
     Ok(())
 }
 
-/// The tree and the model, side by side.
+/// The tree and the model, side by side, and all that ever happened.
 struct Pair {
     step: usize,
     tree: Tree,
     model: Model,
-    history: VecDeque<Event>,
+    events: Vec<Event>,
 }
 
 impl Pair {
@@ -134,12 +161,21 @@ impl Pair {
                 let what = format!("reading {} recursive {}", read.path, read.recursive);
                 self.equal(&what, &self.tree.read(read), &self.model.read(read))
             }
+            Step::Watch(watch) => self.watch(watch),
             Step::Write(write) => {
-                let applied = self.tree.apply(write, Stamp::default());
+                let applied = self.tree.apply(write).map(|event| (*event).clone());
                 let judged = self.model.apply(write);
-                self.remember(&judged);
-                let applied = applied.map(|event| (*event).clone());
+                self.events.extend(judged.iter().cloned());
                 self.equal(&write.to_string(), &applied, &judged)?;
+                self.equal_state()
+            }
+            &Step::Advance { ms, wall_ms } => {
+                let cluster_ms = self.model.clock().cluster_ms + ms;
+                let stamp = Stamp { cluster_ms, wall_ms, tick_ms: TICK_MS };
+                let expired = owned(&self.tree.advance(stamp));
+                let judged = self.model.advance(stamp);
+                self.events.extend(judged.iter().cloned());
+                self.equal(&format!("advancing to {cluster_ms} ms"), &expired, &judged)?;
                 self.equal_state()
             }
             Step::Carry { part_bytes } => {
@@ -149,18 +185,24 @@ impl Pair {
         }
     }
 
-    fn remember(&mut self, judged: &Result<Event, Fault>) {
-        self.history.extend(judged.iter().cloned());
-        let forgotten = self.history.len().saturating_sub(HISTORY);
-        self.history.drain(..forgotten);
+    fn watch(&self, watch: &Watch) -> Result<(), Difference> {
+        let shown = self.tree.watch(watch).map(|events| owned(&events));
+        let index = self.model.store_index();
+        let expected = model::watch(&self.events, index, HISTORY as u64, watch);
+        let expected = expected.map(|events| events.into_iter().cloned().collect());
+        self.equal(&watch.to_string(), &shown, &expected)
     }
 
     fn equal_state(&self) -> Result<(), Difference> {
         let root = Read { path: Path::root(), recursive: true };
         self.equal("the store index", &self.tree.store_index(), &self.model.store_index())?;
+        self.equal("the clock", &self.tree.clock(), &self.model.clock())?;
         self.equal("the whole tree", &self.tree.read(&root), &self.model.read(&root))?;
-        let history = self.tree.history().map(|event| (**event).clone()).collect();
-        self.equal("the history", &history, &self.history)?;
+        let next = self.model.deadlines().map(|(_, deadline)| deadline).min();
+        self.equal("the next deadline", &self.tree.next_deadline(), &next)?;
+        let history: Vec<&Event> = self.tree.history().map(|event| &**event).collect();
+        let last: Vec<&Event> = self.events.iter().rev().take(HISTORY).rev().collect();
+        self.equal("the history", &history, &last)?;
         self.equal("the digest", &self.tree.digest(), &self.tree.recomputed_digest())
     }
 
@@ -176,6 +218,10 @@ impl Pair {
         let (tree, model) = (format!("{tree:?}"), format!("{model:?}"));
         Err(Difference { step: self.step, what: what.to_owned(), tree, model })
     }
+}
+
+fn owned(events: &[Arc<Event>]) -> Vec<Event> {
+    events.iter().map(|event| (**event).clone()).collect()
 }
 
 fn carry(tree: &Tree, part_bytes: usize) -> Tree {

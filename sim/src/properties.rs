@@ -83,7 +83,7 @@ impl Properties {
             Box::<acknowledged::Acknowledged>::default(),
             Box::<state_machine_safety::StateMachineSafety>::default(),
             Box::<monotonic::Monotonic>::default(),
-            Box::<stamps::Stamps>::default(),
+            Box::new(stamps::Stamps::new(config.tick_ms)),
             Box::new(zombie::Zombie::new(config.election_ticks)),
             Box::<at_most_once::AtMostOnce>::default(),
             Box::new(answers::Answers::new(config.deadline_ticks)),

@@ -52,9 +52,8 @@ fn tree_vs_model() {
 #[test]
 fn every_target_is_a_binary_and_has_a_corpus() {
     let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/fuzz_targets");
-    let binaries = fs::read_dir(targets).expect("the targets' folder").count();
-    assert_eq!(binaries, TARGETS.len());
     for (name, _) in TARGETS {
+        assert!(targets.join(name).with_extension("rs").exists(), "{name} is no binary");
         assert!(!files(name).is_empty(), "{name} has no corpus");
     }
 }

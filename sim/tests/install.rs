@@ -8,7 +8,7 @@ use quorate_sim::tabletop::Tabletop;
 
 fn put(table: &mut Tabletop, node: NodeId, key: &str) {
     let path = Path::new(key).expect("clean");
-    let change = Change::Set(Content::File("x".repeat(40).into()));
+    let change = Change::Set { content: Content::File("x".repeat(40).into()), ttl: None };
     table.client(node, Request::Write(Write { path, change })).expect("possible");
 }
 

@@ -5,7 +5,9 @@
 use std::env;
 
 use quorate_engine::tree::Path;
-use quorate_engine::{Change, Condition, Config, Content, NodeId, Outcome, Request, Write};
+use quorate_engine::{
+    Change, Condition, Config, Content, NodeId, Outcome, Refresh, Request, Write,
+};
 use quorate_sim::disk::{Chance, Keep, Lose, Mercy};
 use quorate_sim::tabletop::{Mishap, Tabletop};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -119,14 +121,18 @@ impl Walk {
         }
         let path = ["/a", "/b", "/c/d", "/c"][self.rng.random_range(0..4)];
         let value = "v".repeat(self.rng.random_range(0..300));
-        let change = match self.rng.random_range(0..5) {
-            0 => Change::Create(Content::File(value.as_str().into())),
+        let ttl = self.rng.random_bool(0.3).then(|| self.rng.random_range(0..3));
+        let change = match self.rng.random_range(0..7) {
+            0 => Change::Create { content: Content::File(value.as_str().into()), ttl },
             1 => Change::Delete { dir: true, recursive: true },
             2 => Change::CompareAndSwap {
                 value: value.as_str().into(),
                 condition: Condition { value: None, index: Some(self.rng.random_range(1..40)) },
+                ttl,
             },
-            _ => Change::Set(Content::File(value.as_str().into())),
+            3 => Change::CreateInOrder { content: Content::Dir, ttl: Some(1) },
+            4 => Change::Refresh { ttl: 1, like: Refresh::Set },
+            _ => Change::Set { content: Content::File(value.as_str().into()), ttl },
         };
         Request::Write(Write { path: Path::new(path).expect("clean"), change })
     }
@@ -154,7 +160,7 @@ impl Walk {
             if asked.is_none_or(|id| self.table.reply(id).is_some()) {
                 let id = self.node();
                 let path = Path::new("/end").expect("clean");
-                let change = Change::Set(Content::File("".into()));
+                let change = Change::Set { content: Content::File("".into()), ttl: None };
                 let client = self.table.client(id, Request::Write(Write { path, change }));
                 asked = client.ok();
             }

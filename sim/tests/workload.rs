@@ -40,9 +40,10 @@ fn answer(model: &mut Model, op: &Op) -> Answer {
 fn value(op: &Op) -> Option<&str> {
     let Op::Write(Write { change, .. }) = op else { return None };
     match change {
-        Change::Set(Content::File(value))
-        | Change::Create(Content::File(value))
-        | Change::Update { value }
+        Change::Set { content: Content::File(value), .. }
+        | Change::Create { content: Content::File(value), .. }
+        | Change::CreateInOrder { content: Content::File(value), .. }
+        | Change::Update { value: Some(value), .. }
         | Change::CompareAndSwap { value, .. } => Some(value),
         _ => None,
     }
@@ -92,6 +93,7 @@ fn every_action_and_every_refusal_comes_up() {
         FaultCode::NodeExists,
         FaultCode::RootReadOnly,
         FaultCode::DirectoryNotEmpty,
+        FaultCode::ValueRequired,
     ];
     assert_eq!(faults, all.into());
 }

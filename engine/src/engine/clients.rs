@@ -1,12 +1,13 @@
 //! What clients ask, and how they are answered.
 
 use crate::boundary::{
-    Bound, Done, Halt, Lost, NodeId, Outcome, Output, Refused, Request, RequestId, Write,
+    Bound, Done, Halt, Lost, NodeId, Outcome, Output, Refused, Request, RequestId,
 };
 use crate::command::{Command, Do, Origin, Stamp, attribute_bytes, value_of};
 use crate::log::Entry;
 use crate::message::Message;
 use crate::state::Applied;
+use crate::tree::Watch;
 use crate::view::Role;
 
 use super::{Engine, reply_all};
@@ -16,6 +17,7 @@ impl Engine {
         let taken = match request {
             Request::Read => self.client_read(id),
             Request::Write(write) => self.submit(id, Do::Write(write), out),
+            Request::Watch(watch) => self.watch(id, watch, out),
             Request::Publish(attributes) => self.submit(id, Do::Publish(attributes), out),
         };
         if let Err(refused) = taken {
@@ -26,6 +28,22 @@ impl Engine {
     fn client_read(&mut self, id: RequestId) -> Result<(), Refused> {
         self.consensus.leader().ok_or(Refused::NoLeader)?;
         self.requests.read(id, self.clock.now()).map_err(Refused::Bound)
+    }
+
+    /// Answers a watch from the history window, or lets it wait. Before this node
+    /// is ready, what it would answer may be older than what it once showed.
+    fn watch(&mut self, id: RequestId, watch: Watch, out: &mut Vec<Output>) -> Result<(), Refused> {
+        if !self.ready {
+            return Err(Refused::NoLeader);
+        }
+        assert!(watch.limit > 0, "a watch for no event would never be answered");
+        let events = self.state.tree.watch(&watch).map_err(Refused::Cleared)?;
+        if events.is_empty() {
+            return self.watches.wait(id, watch).map_err(Refused::Bound);
+        }
+        let outcome = Outcome::Done(Done::Watched { events, at: self.position() });
+        out.push(Output::Reply { id, outcome });
+        Ok(())
     }
 
     /// Gives a write to the leader, which may be this node. Nothing is ever
@@ -48,7 +66,7 @@ impl Engine {
     }
 
     /// Stamps a command and appends it to the log of this leader.
-    fn propose(&mut self, mut command: Command) -> Result<(), Refused> {
+    pub(super) fn propose(&mut self, mut command: Command) -> Result<(), Refused> {
         if !self.serving() {
             return Err(Refused::NoLeader);
         }
@@ -59,16 +77,15 @@ impl Engine {
         if !self.consensus.propose(command.encode()) {
             return Err(Refused::Bound(Bound::UncommittedBytes));
         }
+        self.clock.stamped(self.consensus.log().last());
         Ok(())
     }
 
     fn within_bounds(&self, action: &Do) -> Result<(), Bound> {
         let config = &self.config;
         match action {
-            Do::Write(Write { path, .. }) if path.as_str().len() > config.max_key_bytes => {
-                Err(Bound::KeyBytes)
-            }
-            Do::Write(Write { path, .. }) if path.depth() > config.max_depth => Err(Bound::Depth),
+            Do::Write(write) if write.key_bytes() > config.max_key_bytes => Err(Bound::KeyBytes),
+            Do::Write(write) if write.depth() > config.max_depth => Err(Bound::Depth),
             Do::Write(write) if value_of(&write.change).len() > config.max_value_bytes => {
                 Err(Bound::ValueBytes)
             }
@@ -89,7 +106,8 @@ impl Engine {
         out: &mut Vec<Output>,
     ) {
         let Origin { node, boot, seq } = command.origin;
-        if node != from {
+        // Nobody tells a leader the time.
+        if node != from || command.action == Do::Stamp {
             return;
         }
         let leads = self.consensus.role() == Role::Leader && self.consensus.term() == term;
@@ -128,7 +146,11 @@ impl Engine {
         let later_term = term > self.state.applied.1;
         let applied = self.state.apply(entry).map_err(|_| Halt::Unreadable { index })?;
         self.consensus.applied(index);
-        if let Some(Applied { origin, result }) = applied {
+        if let Some(Applied { expired, origin, action, result }) = applied {
+            self.counts.expired(expired.len());
+            self.counts.applied(action, result.is_ok());
+            let event = result.as_ref().ok().and_then(Option::as_ref);
+            expired.iter().chain(event).for_each(|event| self.watches.notify(event));
             let ours = (origin.node, origin.boot) == (self.config.id, self.config.boot);
             if ours && self.requests.write_ended(origin.seq) {
                 out.push(Output::Reply { id: origin.seq, outcome: self.outcome(result) });

@@ -5,7 +5,7 @@ use crate::snapshot::{Received, Written, snapshot_file};
 use crate::state::State;
 use crate::wal::Landed;
 
-use super::{Engine, Install};
+use super::{Engine, Install, reply_all};
 
 impl Engine {
     pub(super) fn disk(
@@ -113,7 +113,10 @@ impl Engine {
     fn install_up_to(&mut self, number: u64, out: &mut Vec<Output>) {
         let durable = |install: &mut Install| install.number.is_some_and(|it| it <= number);
         let Some(Install { state, .. }) = self.install.take_if(durable) else { return };
-        self.state = state.clone();
+        let seen = std::mem::replace(&mut self.state, state.clone()).tree.store_index();
+        let mut answers = Vec::new();
+        self.watches.installed(seen, &self.state.tree, &mut answers);
+        reply_all(answers, out);
         self.consensus.applied(self.state.applied.0);
         self.keeper.installed(state);
         self.snapshot_durable();

@@ -19,7 +19,7 @@ impl Tree {
 
     fn digest_over(&self, nodes: u64, events: u64) -> u64 {
         let clock = self.clock;
-        of_words([self.store_index, clock.cluster_ms, clock.wall_ms, nodes, events])
+        of_words([self.store_index, clock.cluster_ms, clock.wall_ms, clock.tick_ms, nodes, events])
     }
 }
 
@@ -30,14 +30,25 @@ pub(super) fn of_node(path: &Path, node: &Node) -> u64 {
         Content::File(value) => (FILE, xxh3_64(value.as_bytes())),
         Content::Dir => (DIRECTORY, 0),
     };
-    of_words([xxh3_64(path.as_str().as_bytes()), kind, value, node.created, node.modified])
+    let deadline = node.deadline.map_or([0; 3], |at| [1, at.cluster_ms, at.wall_ms]);
+    let place = [xxh3_64(path.as_str().as_bytes()), kind, value, node.created, node.modified];
+    of_words([of_words(place), of_words(deadline)])
 }
 
 /// The hash of an event: every field. Its store index is among them, so a sum of
 /// them says in which order they happened.
 pub(super) fn of_event(event: &Event) -> u64 {
     let prev = event.prev.as_ref().map_or(0, of_view);
-    of_words([of_action(event.action), of_view(&event.node), event.prev.is_some().into(), prev])
+    of_words([
+        of_action(event.action),
+        of_view(&event.node),
+        event.prev.is_some().into(),
+        prev,
+        event.refresh.into(),
+        event.stamp.cluster_ms,
+        event.stamp.wall_ms,
+        event.stamp.tick_ms,
+    ])
 }
 
 const FILE: u64 = 1;
@@ -45,6 +56,7 @@ const DIRECTORY: u64 = 2;
 
 fn of_view(view: &NodeView) -> u64 {
     let value = view.value.as_ref().map_or(0, |value| xxh3_64(value.as_bytes()));
+    let expires = view.expires.map_or([0; 3], |expires| [1, expires.wall_ms, expires.ttl]);
     of_words([
         xxh3_64(view.path.as_str().as_bytes()),
         view.value.is_some().into(),
@@ -52,6 +64,7 @@ fn of_view(view: &NodeView) -> u64 {
         view.dir.into(),
         view.created_index,
         view.modified_index,
+        of_words(expires),
     ])
 }
 

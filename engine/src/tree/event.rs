@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Path;
+use crate::command::Stamp;
 
 /// What a change is called in v2's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,8 @@ pub enum Action {
     Delete,
     /// `compareAndDelete`
     CompareAndDelete,
+    /// `expire`
+    Expire,
 }
 
 impl Action {
@@ -31,6 +34,7 @@ impl Action {
             Self::CompareAndSwap => "compareAndSwap",
             Self::Delete => "delete",
             Self::CompareAndDelete => "compareAndDelete",
+            Self::Expire => "expire",
         }
     }
 }
@@ -48,8 +52,20 @@ pub struct NodeView {
     pub created_index: u64,
     /// Store index at which it was last changed; 0 for the root.
     pub modified_index: u64,
+    /// When it goes by itself, if it does.
+    pub expires: Option<Expires>,
     /// What is listed below it, in byte order; always empty in events.
     pub nodes: Vec<NodeView>,
+}
+
+/// When a key goes, as v2 shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expires {
+    /// `expiration`, in ms since the Unix epoch: by the wall clock of the leader
+    /// that took the write, the same on every member. It decides nothing.
+    pub wall_ms: u64,
+    /// `ttl`: seconds left when it was shown, rounded up; 0 when overdue.
+    pub ttl: u64,
 }
 
 /// One change of the tree: one store index each.
@@ -61,6 +77,10 @@ pub struct Event {
     pub node: NodeView,
     /// The node before, if there was one and v2 shows it.
     pub prev: Option<NodeView>,
+    /// Whether it only renewed a time to live: no watch is shown it.
+    pub refresh: bool,
+    /// The tree's clock when it happened.
+    pub stamp: Stamp,
 }
 
 impl Event {

@@ -19,6 +19,9 @@ pub enum FaultCode {
     RootReadOnly,
     /// 108: the directory is not empty.
     DirectoryNotEmpty,
+    /// 200: a file would be emptied by an update without a value. etcd has the code
+    /// and empties the file.
+    ValueRequired,
 }
 
 impl FaultCode {
@@ -32,6 +35,7 @@ impl FaultCode {
             Self::NodeExists => 105,
             Self::RootReadOnly => 107,
             Self::DirectoryNotEmpty => 108,
+            Self::ValueRequired => 200,
         }
     }
 
@@ -45,6 +49,7 @@ impl FaultCode {
             Self::NodeExists => "Key already exists",
             Self::RootReadOnly => "Root is read only",
             Self::DirectoryNotEmpty => "Directory not empty",
+            Self::ValueRequired => "Value is Required in POST form",
         }
     }
 }

@@ -45,6 +45,14 @@ impl History {
         self.events.iter()
     }
 
+    /// The events from this store index on, oldest first: indexes follow each other
+    /// without a gap.
+    pub fn since(&self, index: u64) -> impl Iterator<Item = &Arc<Event>> {
+        let oldest = self.events.front().map_or(index, |event| event.index());
+        let skip = usize::try_from(index.saturating_sub(oldest)).unwrap_or(usize::MAX);
+        self.events.iter().skip(skip)
+    }
+
     /// Adds the newest event; the oldest goes if there is no room.
     pub fn push(&mut self, event: Arc<Event>) {
         self.sum = self.sum.wrapping_add(digest::of_event(&event));

@@ -3,11 +3,12 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::path::Place;
-use super::{NodeView, Path, digest};
+use super::{Expires, NodeView, Path, digest};
 use crate::boundary::Content;
+use crate::command::Stamp;
 
 /// What is stored under a key. The root is implicit and never stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +19,40 @@ pub(super) struct Node {
     pub created: u64,
     /// Store index at which it was last changed.
     pub modified: u64,
+    /// When it goes by itself, if it does.
+    pub deadline: Option<Deadline>,
+}
+
+/// When a node expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Deadline {
+    /// Cluster time in ms at which its time to live has certainly passed.
+    pub cluster_ms: u64,
+    /// What clients are shown, in ms since the Unix epoch.
+    pub wall_ms: u64,
+}
+
+impl Deadline {
+    /// So many seconds after this moment. The moment may have been up to a tick
+    /// later than its stamp says, so the deadline is: a key never goes early.
+    pub fn after(seconds: u64, now: Stamp) -> Self {
+        let ms = seconds.saturating_mul(1_000);
+        Self {
+            cluster_ms: now.cluster_ms.saturating_add(now.tick_ms).saturating_add(ms),
+            wall_ms: now.wall_ms.saturating_add(ms),
+        }
+    }
+
+    fn shown(self, now: Stamp) -> Expires {
+        let left = self.cluster_ms.saturating_sub(now.tick_ms).saturating_sub(now.cluster_ms);
+        Expires { wall_ms: self.wall_ms, ttl: left.div_ceil(1_000) }
+    }
 }
 
 impl Node {
     /// A node created at this store index.
-    pub fn new(content: Content, index: u64) -> Self {
-        Self { content, created: index, modified: index }
+    pub fn new(content: Content, index: u64, deadline: Option<Deadline>) -> Self {
+        Self { content, created: index, modified: index, deadline }
     }
 
     /// About how many bytes it takes when written down.
@@ -32,7 +61,8 @@ impl Node {
             Content::File(value) => value.len(),
             Content::Dir => 0,
         };
-        (path.as_str().len() + value + 25) as u64
+        let deadline = if self.deadline.is_some() { 16 } else { 0 };
+        (path.as_str().len() + value + deadline + 26) as u64
     }
 
     /// Whether other keys may stand below it.
@@ -40,8 +70,8 @@ impl Node {
         self.content == Content::Dir
     }
 
-    /// How v2 shows it, without what lies below it.
-    pub fn view(&self, path: &Path) -> NodeView {
+    /// How v2 shows it at this moment, without what lies below it.
+    pub fn view(&self, path: &Path, now: Stamp) -> NodeView {
         let value = match &self.content {
             Content::File(value) => Some(value.clone()),
             Content::Dir => None,
@@ -52,6 +82,7 @@ impl Node {
             dir: self.is_dir(),
             created_index: self.created,
             modified_index: self.modified,
+            expires: self.deadline.map(|deadline| deadline.shown(now)),
             nodes: Vec::new(),
         }
     }
@@ -60,10 +91,13 @@ impl Node {
 /// Every node by its path, with the sum of their hashes. Since `/` sorts lowest,
 /// what lies below a directory is one range.
 ///
-/// Invariant: the parent of every node is the root or a directory stored here.
+/// Invariants: the parent of every node is the root or a directory stored here;
+/// the deadlines are those of the nodes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nodes {
     map: OrdMap<Path, Arc<Node>>,
+    /// Cluster time in ms and path, what goes first being first.
+    deadlines: OrdSet<(u64, Path)>,
     sum: u64,
     bytes: u64,
 }
@@ -83,9 +117,12 @@ impl Nodes {
     pub fn put(&mut self, path: &Path, node: Node) {
         self.sum = self.sum.wrapping_add(digest::of_node(path, &node));
         self.bytes += node.bytes(path);
+        let deadline = node.deadline;
         if let Some(old) = self.map.insert(path.clone(), Arc::new(node)) {
-            self.sum = self.sum.wrapping_sub(digest::of_node(path, &old));
-            self.bytes -= old.bytes(path);
+            self.forget(path, &old);
+        }
+        if let Some(Deadline { cluster_ms, .. }) = deadline {
+            self.deadlines.insert((cluster_ms, path.clone()));
         }
     }
 
@@ -94,10 +131,23 @@ impl Nodes {
         let below: Vec<Path> = self.below(path).map(|(path, _)| path.clone()).collect();
         for path in below.iter().chain([path]) {
             if let Some(old) = self.map.remove(path) {
-                self.sum = self.sum.wrapping_sub(digest::of_node(path, &old));
-                self.bytes -= old.bytes(path);
+                self.forget(path, &old);
             }
         }
+    }
+
+    /// Takes back what was counted of a node that has gone.
+    fn forget(&mut self, path: &Path, old: &Node) {
+        self.sum = self.sum.wrapping_sub(digest::of_node(path, old));
+        self.bytes -= old.bytes(path);
+        if let Some(Deadline { cluster_ms, .. }) = old.deadline {
+            self.deadlines.remove(&(cluster_ms, path.clone()));
+        }
+    }
+
+    /// The earliest deadline (cluster time in ms), and whose it is.
+    pub fn first_deadline(&self) -> Option<(u64, &Path)> {
+        self.deadlines.get_min().map(|(cluster_ms, path)| (*cluster_ms, path))
     }
 
     /// About how many bytes they take when written down.

@@ -70,6 +70,15 @@ impl Path {
         }
     }
 
+    /// The path of this name in this directory.
+    ///
+    /// # Panics
+    /// If it is not a name: empty, dots, or with a slash in it.
+    pub fn child(&self, name: &str) -> Self {
+        let text = if self.is_root() { format!("/{name}") } else { format!("{self}/{name}") };
+        Self::new(&text).unwrap_or_else(|error| panic!("{name:?} is not a name: {error:?}"))
+    }
+
     /// Every directory above it but the root, topmost first.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> {
         self.directories().map(|text| Self(text.into()))

@@ -17,8 +17,11 @@ impl Tree {
     /// 100 with the first component that is missing, 104 with a file that stands
     /// where the path needs a directory.
     pub fn read(&self, read: &Read) -> Result<NodeView, Fault> {
-        let view =
-            if read.path.is_root() { root_view() } else { self.find(&read.path)?.view(&read.path) };
+        let view = if read.path.is_root() {
+            root_view()
+        } else {
+            self.find(&read.path)?.view(&read.path, self.clock)
+        };
         if view.dir { Ok(self.list(view, read.recursive)) } else { Ok(view) }
     }
 
@@ -54,7 +57,7 @@ impl Tree {
             let hidden = path.name().starts_with('_');
             if !hidden {
                 close(&mut open, |directory| path.is_within(directory));
-                open.push(node.view(path));
+                open.push(node.view(path, self.clock));
             }
             if node.is_dir() && (hidden || !recursive) {
                 scan = self.nodes.between(Place::Past(path.as_str()), &top);
@@ -72,6 +75,7 @@ fn root_view() -> NodeView {
         dir: true,
         created_index: 0,
         modified_index: 0,
+        expires: None,
         nodes: Vec::new(),
     }
 }
@@ -89,14 +93,13 @@ fn close(open: &mut Vec<NodeView>, wanted: impl Fn(&Path) -> bool) {
 mod tests {
     use super::*;
     use crate::boundary::{Change, Content, Write};
-    use crate::command::Stamp;
 
     fn tree(files: &[&str]) -> Tree {
         let mut tree = Tree::new(3, 10);
         for file in files {
             let path = Path::new(file).unwrap();
-            let change = Change::Set(Content::File("1".into()));
-            tree.apply(&Write { path, change }, Stamp::default()).unwrap();
+            let change = Change::Set { content: Content::File("1".into()), ttl: None };
+            tree.apply(&Write { path, change }).unwrap();
         }
         tree
     }

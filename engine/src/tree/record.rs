@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::node::Node;
-use super::{Action, Event, NodeView, Path, Tree};
+use super::node::{Deadline, Node};
+use super::{Action, Event, Expires, NodeView, Path, Tree};
 use crate::boundary::Content;
 use crate::codec::{DecodeError, Encode, Reader};
 use crate::command::Stamp;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const HEAD: u8 = 1;
 const EVENT: u8 = 2;
@@ -65,8 +65,7 @@ impl Head {
         out.u8(HEAD);
         out.u8(VERSION);
         out.u64(self.store_index);
-        out.u64(self.clock.cluster_ms);
-        out.u64(self.clock.wall_ms);
+        encode_stamp(self.clock, out);
         out.u64(self.window);
         out.u64(self.events);
         out.u64(self.nodes);
@@ -79,7 +78,7 @@ impl Head {
         }
         Ok(Self {
             store_index: from.u64()?,
-            clock: Stamp { cluster_ms: from.u64()?, wall_ms: from.u64()? },
+            clock: decode_stamp(from)?,
             window: from.u64()?,
             events: from.u64()?,
             nodes: from.u64()?,
@@ -110,6 +109,8 @@ pub(super) fn encode_event(event: &Event, out: &mut Vec<u8>) {
     if let Some(prev) = &event.prev {
         encode_view(prev, out);
     }
+    out.bool(event.refresh);
+    encode_stamp(event.stamp, out);
 }
 
 fn decode_event(from: &mut Reader) -> Result<Event, DecodeError> {
@@ -117,7 +118,7 @@ fn decode_event(from: &mut Reader) -> Result<Event, DecodeError> {
     let path = decode_path(from)?;
     let node = decode_view(path.clone(), from)?;
     let prev = if from.bool()? { Some(decode_view(path, from)?) } else { None };
-    Ok(Event { action, node, prev })
+    Ok(Event { action, node, prev, refresh: from.bool()?, stamp: decode_stamp(from)? })
 }
 
 /// Appends a node as a record.
@@ -133,6 +134,7 @@ pub(super) fn encode_node(path: &Path, node: &Node, out: &mut Vec<u8>) {
     }
     out.u64(node.created);
     out.u64(node.modified);
+    encode_pair(node.deadline.map(|deadline| [deadline.cluster_ms, deadline.wall_ms]), out);
 }
 
 fn decode_node(from: &mut Reader) -> Result<Record, DecodeError> {
@@ -142,7 +144,9 @@ fn decode_node(from: &mut Reader) -> Result<Record, DecodeError> {
         DIRECTORY => Content::Dir,
         _ => return Err(DecodeError("neither file nor directory")),
     };
-    Ok(Record::Node(path, Node { content, created: from.u64()?, modified: from.u64()? }))
+    let (created, modified) = (from.u64()?, from.u64()?);
+    let deadline = decode_pair(from)?.map(|[cluster_ms, wall_ms]| Deadline { cluster_ms, wall_ms });
+    Ok(Record::Node(path, Node { content, created, modified, deadline }))
 }
 
 /// A node in an event: it has no children, and its path is the event's.
@@ -157,6 +161,7 @@ fn encode_view(view: &NodeView, out: &mut Vec<u8>) {
     }
     out.u64(view.created_index);
     out.u64(view.modified_index);
+    encode_pair(view.expires.map(|expires| [expires.wall_ms, expires.ttl]), out);
 }
 
 fn decode_view(path: Path, from: &mut Reader) -> Result<NodeView, DecodeError> {
@@ -167,7 +172,27 @@ fn decode_view(path: Path, from: &mut Reader) -> Result<NodeView, DecodeError> {
         _ => return Err(DecodeError("neither file nor directory")),
     };
     let (created_index, modified_index) = (from.u64()?, from.u64()?);
-    Ok(NodeView { path, value, dir, created_index, modified_index, nodes: Vec::new() })
+    let expires = decode_pair(from)?.map(|[wall_ms, ttl]| Expires { wall_ms, ttl });
+    Ok(NodeView { path, value, dir, created_index, modified_index, expires, nodes: Vec::new() })
+}
+
+fn encode_pair(pair: Option<[u64; 2]>, out: &mut Vec<u8>) {
+    out.bool(pair.is_some());
+    pair.into_iter().flatten().for_each(|number| out.u64(number));
+}
+
+fn decode_pair(from: &mut Reader) -> Result<Option<[u64; 2]>, DecodeError> {
+    if from.bool()? { Ok(Some([from.u64()?, from.u64()?])) } else { Ok(None) }
+}
+
+fn encode_stamp(stamp: Stamp, out: &mut Vec<u8>) {
+    out.u64(stamp.cluster_ms);
+    out.u64(stamp.wall_ms);
+    out.u64(stamp.tick_ms);
+}
+
+fn decode_stamp(from: &mut Reader) -> Result<Stamp, DecodeError> {
+    Ok(Stamp { cluster_ms: from.u64()?, wall_ms: from.u64()?, tick_ms: from.u64()? })
 }
 
 fn decode_path(from: &mut Reader) -> Result<Path, DecodeError> {
@@ -183,6 +208,7 @@ fn action_number(action: Action) -> u8 {
         Action::CompareAndSwap => 4,
         Action::Delete => 5,
         Action::CompareAndDelete => 6,
+        Action::Expire => 7,
     }
 }
 
@@ -194,6 +220,7 @@ fn decode_action(from: &mut Reader) -> Result<Action, DecodeError> {
         4 => Action::CompareAndSwap,
         5 => Action::Delete,
         6 => Action::CompareAndDelete,
+        7 => Action::Expire,
         _ => return Err(DecodeError("unknown action")),
     })
 }

@@ -10,6 +10,10 @@ use super::record::{Head, Record};
 use super::{Event, Path, Tree};
 use crate::codec::{DecodeError, Reader};
 
+/// The tree is sound, but remembers more or fewer events than it should here.
+pub const OTHER_WINDOW: DecodeError =
+    DecodeError("the tree was written with another history window than the one configured");
+
 /// A tree being read back, part by part.
 #[derive(Debug, Default)]
 pub struct Thaw {
@@ -108,9 +112,7 @@ impl Growing {
     fn finish(self, history_events: usize) -> Result<Tree, DecodeError> {
         let Self { head, tree, .. } = self;
         if tree.history.window() != history_events {
-            return Err(DecodeError(
-                "the tree was written with another history window than the one configured",
-            ));
+            return Err(OTHER_WINDOW);
         }
         if tree.history.len() as u64 != head.events || tree.nodes.len() as u64 != head.nodes {
             return Err(DecodeError("fewer or more events or nodes than the head announced"));
@@ -131,11 +133,12 @@ mod tests {
     use crate::boundary::Content;
     use crate::command::Stamp;
     use crate::tree::Action;
+    use crate::tree::node::Deadline;
     use crate::tree::record::{encode_event, encode_node};
 
     const HEAD: Head = Head {
         store_index: 9,
-        clock: Stamp { cluster_ms: 1, wall_ms: 2 },
+        clock: Stamp { cluster_ms: 1, wall_ms: 2, tick_ms: 3 },
         window: 2,
         events: 2,
         nodes: 2,
@@ -144,7 +147,9 @@ mod tests {
 
     fn node(content: Content, path: &str, created: u64, modified: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        encode_node(&Path::new(path).unwrap(), &Node { content, created, modified }, &mut out);
+        let deadline = Some(Deadline { cluster_ms: 9, wall_ms: 8 });
+        let node = Node { content, created, modified, deadline };
+        encode_node(&Path::new(path).unwrap(), &node, &mut out);
         out
     }
 
@@ -154,9 +159,11 @@ mod tests {
 
     fn event(index: u64) -> Vec<u8> {
         let path = Path::new("/f").unwrap();
-        let node = Node::new(Content::File("1".into()), index).view(&path);
+        let stamp = Stamp::default();
+        let node = Node::new(Content::File("1".into()), index, None).view(&path, stamp);
         let mut out = Vec::new();
-        encode_event(&Event { action: Action::Set, node, prev: None }, &mut out);
+        let event = Event { action: Action::Set, node, prev: None, refresh: false, stamp };
+        encode_event(&event, &mut out);
         out
     }
 

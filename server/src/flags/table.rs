@@ -68,11 +68,16 @@ static ROWS: &[Row] = &[
     known("election-timeout", "1000", "ms without a leader before an election"),
     known("snapshot-count", "10000", "log entries between snapshots"),
     known("log-level", "info", "debug, info, warn or error"),
+    known("read-consistency", "linearizable", "linearizable, or local as etcd reads (ours)"),
+    known("max-key-bytes", "8192", "bytes of a key (ours)"),
+    known("max-key-depth", "256", "components of a key (ours)"),
+    known("max-body-bytes", "10485760", "bytes of a request's body, and so of a value (ours)"),
     known(
-        "read-consistency",
-        "linearizable",
-        "linearizable, or local as etcd reads (not a flag of etcd's)",
+        "history-events",
+        "1000",
+        "events kept for watches; the same on every member, and for ever (ours)",
     ),
+    known("max-watches", "65536", "watches that wait at once (ours)"),
     meaningless("enable-v2", Switch),
     meaningless("enable-grpc-gateway", Switch),
     meaningless("enable-pprof", Switch),
@@ -164,7 +169,8 @@ pub fn command() -> Command {
         .about("A replicated, strongly consistent store that speaks etcd's v2 API")
         .after_help(
             "One dash or two, a space or `=`; each flag has a variable ETCD_FLAG_NAME.\n\
-             Other flags of etcd's are accepted or refused with one line that says why.",
+             Other flags of etcd's are accepted or refused with one line that says why;\n\
+             those marked (ours) are not etcd's.",
         )
         .args_override_self(true)
         .args(ROWS.iter().map(argument))

@@ -1,26 +1,30 @@
 //! Answers on the wire: statuses, headers and bodies as etcd has them.
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
     CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
-use quorate_engine::tree::{Action, Event, Fault, FaultCode, NodeView};
+use quorate_engine::tree::{Action, Cleared, Event, Fault, FaultCode, NodeView};
 use quorate_engine::{Bound, Lost, Position, Refused};
 use serde::Serialize;
 
 use super::form::FormError;
 use super::json;
+use super::watch::Events;
 
-/// Every body is whole.
-pub type Answer = Response<Full<Bytes>>;
+/// Every body is whole, but for those of watches.
+pub type Answer = Response<Either<Full<Bytes>, Events>>;
 
 const CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
 const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
 const RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
 const RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
+const HISTORY_FIRST: HeaderName = HeaderName::from_static("x-etcd-history-first");
 const OUTCOME: HeaderName = HeaderName::from_static("x-quorate-outcome");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -50,6 +54,10 @@ struct NodeBody<'a> {
     value: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     dir: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    ttl: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nodes: Vec<NodeBody<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -82,12 +90,61 @@ impl<'a> From<&'a NodeView> for NodeBody<'a> {
             key: (!node.path.is_root()).then(|| node.path.as_str()),
             value: node.value.as_deref(),
             dir: node.dir,
+            expiration: node.expires.map(|expires| moment(expires.wall_ms)),
+            ttl: node.expires.map_or(0, |expires| expires.ttl),
             nodes: node.nodes.iter().map(Self::from).collect(),
             modified_index: node.modified_index,
             created_index: node.created_index,
         }
     }
 }
+
+impl<'a> EventBody<'a> {
+    fn of(event: &'a Event) -> Self {
+        let (action, node) = (event.action.as_str(), Some(NodeBody::from(&event.node)));
+        Self { action, node, prev: event.prev.as_ref().map(NodeBody::from) }
+    }
+}
+
+/// An event as a watch shows it: as its writer was told, and a newline.
+pub fn event_line(event: &Event) -> Vec<u8> {
+    line(&EventBody::of(event))
+}
+
+/// What a watch is told when it cannot go on: etcd's words, and a newline.
+pub fn error_line(refused: &Refused) -> Vec<u8> {
+    let cause = refused.to_string();
+    let (error_code, message, index) = match refused {
+        Refused::Cleared(cleared) => (401, CLEARED, cleared.index),
+        Refused::Bound(_) => (300, "Raft Internal Error", 0),
+        _ => (301, "During Leader Election", 0),
+    };
+    line(&ErrorBody { error_code, message, cause: &cause, index })
+}
+
+/// A listing as the first line of a watch, and a newline.
+pub fn initial_line(node: &NodeView) -> Vec<u8> {
+    line(&EventBody { action: "get", node: Some(node.into()), prev: None })
+}
+
+const CLEARED: &str = "The event in requested index is outdated and cleared";
+
+fn line(body: &impl Serialize) -> Vec<u8> {
+    let mut line = json::to_vec(body);
+    line.push(b'\n');
+    line
+}
+
+/// As Go prints a time: trailing zeros of the fraction are left out.
+fn moment(wall_ms: u64) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(wall_ms.min(LAST_MOMENT_MS));
+    let text = humantime::format_rfc3339_millis(at).to_string();
+    let text = text.trim_end_matches('Z').trim_end_matches('0');
+    format!("{}Z", text.trim_end_matches('.'))
+}
+
+/// The end of the year 9999, beyond which no date is written.
+const LAST_MOMENT_MS: u64 = 253_402_300_799_999;
 
 impl KeyAnswers {
     /// Answers of this cluster.
@@ -103,10 +160,10 @@ impl KeyAnswers {
         let created =
             event.action == Action::Create || event.action == Action::Set && event.prev.is_none();
         let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-        let body = EventBody {
-            action: event.action.as_str(),
-            node: (!brief).then(|| NodeBody::from(&event.node)),
-            prev: event.prev.as_ref().filter(|_| !brief).map(NodeBody::from),
+        let action = event.action.as_str();
+        let body = match brief {
+            true => EventBody { action, node: None, prev: None },
+            false => EventBody::of(event),
         };
         self.success(status, &body, at)
     }
@@ -117,13 +174,33 @@ impl KeyAnswers {
         self.success(StatusCode::OK, &body, at)
     }
 
+    /// A watch has begun here; its lines follow.
+    pub fn watching(&self, events: Events, first: u64, at: Position) -> Answer {
+        let mut answer = Response::new(Either::Right(events));
+        answer.headers_mut().insert(CONTENT_TYPE, JSON);
+        self.mark(&mut answer, at.store_index);
+        mark_position(&mut answer, at);
+        answer.headers_mut().insert(HISTORY_FIRST, first.into());
+        answer
+    }
+
+    /// A watch asked for what has left the history window.
+    pub fn cleared(&self, cleared: &Cleared) -> Answer {
+        let cause = cleared.to_string();
+        let mut answer = self.error(StatusCode::BAD_REQUEST, 401, CLEARED, &cause, cleared.index);
+        answer.headers_mut().insert(HISTORY_FIRST, cleared.first.into());
+        answer
+    }
+
     /// The tree refused.
     pub fn fault(&self, fault: &Fault) -> Answer {
         let status = match fault.code {
             FaultCode::KeyNotFound => StatusCode::NOT_FOUND,
             FaultCode::NotFile | FaultCode::DirectoryNotEmpty => StatusCode::FORBIDDEN,
             FaultCode::CompareFailed | FaultCode::NodeExists => StatusCode::PRECONDITION_FAILED,
-            FaultCode::NotDirectory | FaultCode::RootReadOnly => StatusCode::BAD_REQUEST,
+            FaultCode::NotDirectory | FaultCode::RootReadOnly | FaultCode::ValueRequired => {
+                StatusCode::BAD_REQUEST
+            }
         };
         self.error(status, fault.code.number(), fault.code.message(), &fault.cause, fault.index)
     }
@@ -131,6 +208,7 @@ impl KeyAnswers {
     /// The parameters are wrong.
     pub fn form_error(&self, error: &FormError) -> Answer {
         let message = match error.code {
+            200 => FaultCode::ValueRequired.message(),
             201 => "PrevValue is Required in POST form",
             202 => "The given TTL in POST form is not a number",
             203 => "The given index in POST form is not a number",
@@ -142,18 +220,12 @@ impl KeyAnswers {
         self.error(StatusCode::BAD_REQUEST, error.code, message, &error.cause, 0)
     }
 
-    /// A parameter that etcd has and this server has not yet: 400, since Go clients
-    /// throw the body of anything above away.
-    pub fn not_yet(&self, what: &str) -> Answer {
-        let cause = format!("not supported yet: {what}");
-        self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0)
-    }
-
     /// It certainly did not happen.
     pub fn refused(&self, refused: &Refused) -> Answer {
         match refused {
             Refused::Tree { fault, .. } => self.fault(fault),
             Refused::Bound(bound) => self.bound(*bound),
+            Refused::Cleared(cleared) => self.cleared(cleared),
             Refused::NoLeader | Refused::LeaderChanged | Refused::Deadline | Refused::Stopping => {
                 self.unavailable(301, "During Leader Election", &refused.to_string())
             }
@@ -186,7 +258,8 @@ impl KeyAnswers {
             | Bound::PendingBytes
             | Bound::PendingReads
             | Bound::UncommittedBytes
-            | Bound::LogBytes => self.over_bound(&bound.to_string()),
+            | Bound::LogBytes
+            | Bound::Watches => self.over_bound(&bound.to_string()),
         }
     }
 
@@ -212,10 +285,8 @@ impl KeyAnswers {
     }
 
     fn success(&self, status: StatusCode, body: &EventBody<'_>, at: Position) -> Answer {
-        let mut answer = self.answer(status, json::to_vec(body), at.store_index);
-        let headers = answer.headers_mut();
-        headers.insert(RAFT_INDEX, at.raft_index.into());
-        headers.insert(RAFT_TERM, at.raft_term.into());
+        let mut answer = self.answer(status, line(body), at.store_index);
+        mark_position(&mut answer, at);
         answer
     }
 
@@ -228,23 +299,24 @@ impl KeyAnswers {
         index: u64,
     ) -> Answer {
         let body = ErrorBody { error_code, message, cause, index };
-        self.answer(status, json::to_vec(&body), index)
+        self.answer(status, line(&body), index)
     }
 
-    fn answer(&self, status: StatusCode, mut body: Vec<u8>, index: u64) -> Answer {
-        body.push(b'\n');
+    fn answer(&self, status: StatusCode, body: Vec<u8>, index: u64) -> Answer {
         let mut answer = plain(status, JSON, body);
+        self.mark(&mut answer, index);
+        answer
+    }
+
+    fn mark(&self, answer: &mut Answer, index: u64) {
         let headers = answer.headers_mut();
         headers.insert(CLUSTER_ID, self.cluster.clone());
         headers.insert(ETCD_INDEX, index.into());
-        answer
     }
 
     /// A JSON answer of the cluster's that is not about a key.
     pub fn of_cluster(&self, body: &impl Serialize) -> Answer {
-        let mut bytes = json::to_vec(body);
-        bytes.push(b'\n');
-        self.with_cluster_id(plain(StatusCode::OK, JSON, bytes))
+        self.with_cluster_id(plain(StatusCode::OK, JSON, line(body)))
     }
 
     /// An answer that says whose it is.
@@ -252,6 +324,12 @@ impl KeyAnswers {
         answer.headers_mut().insert(CLUSTER_ID, self.cluster.clone());
         answer
     }
+}
+
+fn mark_position(answer: &mut Answer, at: Position) {
+    let headers = answer.headers_mut();
+    headers.insert(RAFT_INDEX, at.raft_index.into());
+    headers.insert(RAFT_TERM, at.raft_term.into());
 }
 
 /// A JSON answer about neither.
@@ -296,7 +374,7 @@ pub fn method_not_allowed(allow: &'static str) -> Answer {
 
 /// Nothing, with a 200.
 pub fn empty() -> Answer {
-    Response::new(Full::default())
+    Response::new(Either::Left(Full::default()))
 }
 
 /// What every answer of the client port carries.
@@ -321,7 +399,7 @@ fn refusing(mut answer: Answer) -> Answer {
 }
 
 fn plain(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer

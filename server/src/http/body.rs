@@ -13,15 +13,14 @@ use tokio::time::timeout;
 use super::answer::{Answer, KeyAnswers};
 use super::form::{FormError, invalid_form};
 
-/// etcd's bound on a request's body.
-const MAX_BODY: usize = 10 << 20;
-
 /// What a permit of [`Bodies`] stands for.
 const PERMIT_BYTES: usize = 1 << 10;
 
 /// Room for the bodies of all requests that are not answered yet.
 #[derive(Debug)]
 pub struct Bodies {
+    /// Bytes of one body.
+    max_bytes: usize,
     room: Semaphore,
     patience: Duration,
 }
@@ -45,13 +44,14 @@ pub enum BodyError {
 }
 
 impl Bodies {
-    /// Room for `max_bytes`; a body may take as long as `patience` to arrive.
-    pub fn new(max_bytes: usize, patience: Duration) -> Self {
-        Self { room: Semaphore::new(max_bytes / PERMIT_BYTES), patience }
+    /// Room for `all_bytes` of bodies, none larger than `max_bytes`; each may take
+    /// as long as `patience` to arrive.
+    pub fn new(max_bytes: usize, all_bytes: usize, patience: Duration) -> Self {
+        Self { max_bytes, room: Semaphore::new(all_bytes / PERMIT_BYTES), patience }
     }
 
-    /// The whole body of a PUT or POST, which must be a form: etcd ignores others
-    /// and stores an empty value. One that does not say its size takes the room of
+    /// The whole body of a request, which must be a form: etcd ignores others and
+    /// stores an empty value, and all of a DELETE, and deletes. One that does not say its size takes the room of
     /// the largest.
     pub async fn read(
         &self,
@@ -62,10 +62,12 @@ impl Bodies {
             return Ok(FormBody { bytes: Bytes::new(), _room: None });
         }
         let declared = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
-        let permits = declared.unwrap_or(MAX_BODY).min(MAX_BODY).div_ceil(PERMIT_BYTES);
+        let permits = declared.unwrap_or(self.max_bytes).min(self.max_bytes).div_ceil(PERMIT_BYTES);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         let room = self.room.try_acquire_many(permits).map_err(|_| BodyError::NoRoom)?;
-        let bytes = timeout(self.patience, whole(body)).await.map_err(|_| BodyError::Late)??;
+        let bytes = timeout(self.patience, whole(body, self.max_bytes))
+            .await
+            .map_err(|_| BodyError::Late)??;
         if !bytes.is_empty() {
             let content_type = headers.get(CONTENT_TYPE);
             check_content_type(content_type.map(|value| value.to_str().unwrap_or("")))?;
@@ -101,12 +103,12 @@ impl From<FormError> for BodyError {
     }
 }
 
-async fn whole(mut body: Incoming) -> Result<Bytes, FormError> {
+async fn whole(mut body: Incoming, max_bytes: usize) -> Result<Bytes, FormError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| invalid_form(error.to_string()))?;
         let Some(data) = frame.data_ref() else { continue };
-        if whole.len() + data.len() > MAX_BODY {
+        if whole.len() + data.len() > max_bytes {
             return Err(invalid_form("http: POST too large"));
         }
         if whole.is_empty() && body.is_end_stream() {

@@ -6,6 +6,10 @@ use std::sync::Arc;
 
 use super::escape::unescape;
 
+/// The longest time to live, in seconds: 292 years. etcd takes more, and lets the
+/// key expire at once or never.
+const MAX_TTL_S: u64 = 9_223_372_036;
+
 /// Why parameters are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormError {
@@ -32,6 +36,12 @@ pub struct Form {
     pub recursive: bool,
     /// Wait for a change.
     pub wait: bool,
+    /// From this store index on; never 0.
+    pub wait_index: Option<u64>,
+    /// Wait for change after change.
+    pub stream: bool,
+    /// Begin with what is there: ours, not etcd's.
+    pub initial: bool,
     /// Ask the quorum, whatever the default is.
     pub quorum: bool,
     /// The answer need not repeat the node.
@@ -53,13 +63,13 @@ impl Form {
     pub fn parse(is_get: bool, query: &str, body: &str) -> Result<Self, FormError> {
         let fields = Fields::parse(query, body)?;
         let prev_index = fields.number("prevIndex")?.unwrap_or(0);
-        fields.number("waitIndex")?;
+        let wait_index = fields.number("waitIndex")?.unwrap_or(0);
         let recursive = fields.switch("recursive")?;
         fields.switch("sorted")?;
         let wait = fields.switch("wait")?;
         let dir = fields.switch("dir")?;
         let quorum = fields.switch("quorum")?;
-        fields.switch("stream")?;
+        let stream = fields.switch("stream")?;
         if wait && !is_get {
             return Err(invalid_field("\"wait\" can only be used with GET requests".into()));
         }
@@ -79,6 +89,9 @@ impl Form {
             dir,
             recursive,
             wait,
+            wait_index: Some(wait_index).filter(|&index| index != 0),
+            stream,
+            initial: fields.initial(wait, wait_index)?,
             quorum,
             no_value_on_success,
             ttl,
@@ -130,7 +143,8 @@ impl<'a> Fields<'a> {
 
     fn ttl(&self) -> Result<Option<u64>, FormError> {
         let Some(text) = self.text("ttl").filter(|text| !text.is_empty()) else { return Ok(None) };
-        unsigned(text).map(Some).ok_or_else(|| error(202, "invalid value for \"ttl\"".into()))
+        let seconds = unsigned(text).filter(|seconds| *seconds <= MAX_TTL_S);
+        seconds.map(Some).ok_or_else(|| error(202, "invalid value for \"ttl\"".into()))
     }
 
     fn refresh(&self, ttl: Option<u64>) -> Result<bool, FormError> {
@@ -142,6 +156,15 @@ impl<'a> Fields<'a> {
             return Err(error(212, "No TTL value set".into()));
         }
         Ok(refresh)
+    }
+
+    fn initial(&self, wait: bool, wait_index: u64) -> Result<bool, FormError> {
+        let initial = self.switch("initial")?;
+        if initial && (!wait || wait_index != 0) {
+            let cause = "\"initial\" goes with \"wait\" and without \"waitIndex\"";
+            return Err(invalid_field(cause.into()));
+        }
+        Ok(initial)
     }
 
     fn consistency(&self) -> Result<Option<bool>, FormError> {
@@ -185,6 +208,11 @@ fn invalid_field(cause: String) -> FormError {
     error(209, cause)
 }
 
+/// A change of an existing key that does not say to what: etcd empties the key.
+pub fn value_required() -> FormError {
+    error(200, "prevExist=true without a value would empty the file".into())
+}
+
 /// etcd's error 210 for this cause.
 pub fn invalid_form(cause: impl Into<String>) -> FormError {
     error(210, cause.into())
@@ -226,6 +254,9 @@ mod tests {
             ("prevValue=", 201, "\"prevValue\" cannot be empty"),
             ("noValueOnSuccess=x", 209, "invalid value for \"noValueOnSuccess\""),
             ("ttl=1.5", 202, "invalid value for \"ttl\""),
+            ("ttl=9223372037", 202, "invalid value for \"ttl\""),
+            ("initial=x", 209, "invalid value for \"initial\""),
+            ("initial=1", 209, "\"initial\" goes with \"wait\" and without \"waitIndex\""),
             ("prevExist=", 209, "invalid value for prevExist"),
             ("refresh=x", 209, "invalid value for refresh"),
             ("refresh=1&value=x", 211, "A value was provided on a refresh"),

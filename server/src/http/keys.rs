@@ -1,16 +1,15 @@
 //! `/v2/keys`: the tree.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request};
 use quorate_engine::tree::{Path, Read};
-use quorate_engine::{Change, Condition, Content, Done, Outcome, Refused, Write};
+use quorate_engine::{Change, Condition, Content, Done, Outcome, Refresh, Refused, Write};
 
 use super::answer::{self, Answer};
-use super::body::FormBody;
-use super::form::{Form, FormError, invalid_form};
-use super::{Server, answer::KeyAnswers};
+use super::form::{Form, FormError, invalid_form, value_required};
+use super::{Server, watch};
 
 const METHODS: &str = "HEAD,GET,PUT,POST,DELETE";
 
@@ -19,28 +18,32 @@ pub async fn serve(server: &Server, key: &str, request: Request<Incoming>) -> An
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or("");
     let answered = match parts.method {
-        Method::GET | Method::HEAD => read(server, key, query).await,
-        Method::PUT | Method::POST => match server.bodies.read(&parts.headers, body).await {
-            Ok(body) if parts.method == Method::PUT => put(server, key, query, &body).await,
-            Ok(body) => post(&server.answers, query, &body),
-            Err(error) => Ok(error.answer(&server.answers)),
-        },
-        Method::DELETE if !body.is_end_stream() => Err(invalid_form(
-            "a DELETE takes its parameters from the query only, and this one has a body",
-        )),
-        Method::DELETE => delete(server, key, query).await,
+        Method::GET | Method::HEAD => {
+            let form = Form::parse(parts.method == Method::GET, query, "");
+            match form {
+                Ok(form) => read(server, key, form).await,
+                Err(error) => Err(error),
+            }
+        }
+        Method::PUT | Method::POST | Method::DELETE => {
+            match server.bodies.read(&parts.headers, body).await {
+                Ok(body) => match body.text().and_then(|body| Form::parse(false, query, body)) {
+                    Ok(form) => write(server, &parts.method, key, form).await,
+                    Err(error) => Err(error),
+                },
+                Err(error) => Ok(error.answer(&server.answers)),
+            }
+        }
         _ => Ok(answer::method_not_allowed(METHODS)),
     };
     answered.unwrap_or_else(|error| server.answers.form_error(&error))
 }
 
-async fn read(server: &Server, key: &str, query: &str) -> Result<Answer, FormError> {
-    let form = Form::parse(true, query, "")?;
-    if form.wait {
-        return Ok(server.answers.not_yet("wait"));
-    }
-    let read = Read { path: path(key)?, recursive: form.recursive };
-    let local = form.local.unwrap_or(server.local_reads && !form.quorum);
+async fn read(server: &Server, key: &str, form: Form) -> Result<Answer, FormError> {
+    let path = path(key)?;
+    // A watch is behind or ahead of others by itself, unless it begins with a read.
+    let local_by_default = server.local_reads || form.wait && !form.initial;
+    let local = form.local.unwrap_or(local_by_default && !form.quorum);
     if local && !server.node.view().ready {
         return Ok(server.answers.refused(&Refused::NoLeader));
     }
@@ -51,65 +54,75 @@ async fn read(server: &Server, key: &str, query: &str) -> Result<Answer, FormErr
             Outcome::Lost(lost) => return Ok(server.answers.lost(lost)),
         }
     }
-    Ok(match server.node.view().read(&read) {
+    if form.wait {
+        return Ok(watch::serve(server, path, &form));
+    }
+    let found = server.node.view().read(&Read { path, recursive: form.recursive });
+    let counter = if found.is_ok() { &server.gets.success } else { &server.gets.fail };
+    counter.fetch_add(1, Ordering::Relaxed);
+    Ok(match found {
         Ok((node, at)) => server.answers.read(&node, at),
         Err(fault) => server.answers.fault(&fault),
     })
 }
 
-async fn put(
+async fn write(
     server: &Server,
+    method: &Method,
     key: &str,
-    query: &str,
-    body: &FormBody<'_>,
+    form: Form,
 ) -> Result<Answer, FormError> {
-    let form = Form::parse(false, query, body.text()?)?;
-    if form.refresh {
-        return Ok(server.answers.not_yet("refresh"));
-    }
-    if form.ttl.is_some() {
-        return Ok(server.answers.not_yet("ttl"));
-    }
-    let brief = form.no_value_on_success;
-    let write = Write { path: path(key)?, change: change(form) };
-    Ok(ask(server, write, brief).await)
-}
-
-async fn delete(server: &Server, key: &str, query: &str) -> Result<Answer, FormError> {
-    let form = Form::parse(false, query, "")?;
-    let change = match condition(&form) {
-        Some(condition) => Change::CompareAndDelete { condition },
-        None => Change::Delete { dir: form.dir, recursive: form.recursive },
-    };
-    Ok(ask(server, Write { path: path(key)?, change }, false).await)
-}
-
-fn post(answers: &KeyAnswers, query: &str, body: &FormBody<'_>) -> Result<Answer, FormError> {
-    Form::parse(false, query, body.text()?)?;
-    Ok(answers.not_yet("POST (in-order keys)"))
-}
-
-async fn ask(server: &Server, write: Write, brief: bool) -> Answer {
+    let path = path(key)?;
+    let brief = form.no_value_on_success && method != Method::DELETE;
+    let change = change(method, form)?;
     let answers = &server.answers;
-    match server.node.ask(quorate_engine::Request::Write(write)).await {
+    let asked = quorate_engine::Request::Write(Write { path, change });
+    Ok(match server.node.ask(asked).await {
         Outcome::Done(Done::Written { event, at }) => answers.written(&event, at, brief),
         Outcome::Done(done) => unreachable!("a write is answered by its event, not by {done:?}"),
         Outcome::Refused(refused) => answers.refused(&refused),
         Outcome::Lost(lost) => answers.lost(lost),
-    }
+    })
+}
+
+/// What a PUT, a POST or a DELETE means.
+pub(super) fn change(method: &Method, form: Form) -> Result<Change, FormError> {
+    Ok(match *method {
+        Method::PUT => put(form)?,
+        Method::POST => Change::CreateInOrder { ttl: form.ttl, content: content(form) },
+        _ => delete(form),
+    })
 }
 
 /// What a PUT means, as etcd decides it.
-fn change(form: Form) -> Change {
-    let condition = condition(&form);
-    let value = form.value.unwrap_or_default();
-    let content = |value: Arc<str>| if form.dir { Content::Dir } else { Content::File(value) };
-    match (form.prev_exist, condition) {
-        (Some(false), _) => Change::Create(content(value)),
-        (_, Some(condition)) => Change::CompareAndSwap { value, condition },
-        (Some(true), None) => Change::Update { value },
-        (None, None) => Change::Set(content(value)),
+fn put(form: Form) -> Result<Change, FormError> {
+    let (condition, ttl) = (condition(&form), form.ttl);
+    let refreshed = ttl.filter(|_| form.refresh);
+    Ok(match (form.prev_exist, condition, refreshed) {
+        (Some(false), ..) => Change::Create { content: content(form), ttl },
+        (_, Some(condition), Some(ttl)) => {
+            Change::Refresh { ttl, like: Refresh::CompareAndSwap(condition) }
+        }
+        (Some(true), None, Some(ttl)) => Change::Refresh { ttl, like: Refresh::Update },
+        (None, None, Some(ttl)) => Change::Refresh { ttl, like: Refresh::Set },
+        (Some(true), Some(_), None) if form.value.is_none() => return Err(value_required()),
+        (_, Some(condition), None) => {
+            Change::CompareAndSwap { value: form.value.unwrap_or_default(), condition, ttl }
+        }
+        (Some(true), None, None) => Change::Update { value: form.value, ttl },
+        (None, None, None) => Change::Set { content: content(form), ttl },
+    })
+}
+
+fn delete(form: Form) -> Change {
+    match condition(&form) {
+        Some(condition) => Change::CompareAndDelete { condition },
+        None => Change::Delete { dir: form.dir, recursive: form.recursive },
     }
+}
+
+fn content(form: Form) -> Content {
+    if form.dir { Content::Dir } else { Content::File(form.value.unwrap_or_default()) }
 }
 
 fn condition(form: &Form) -> Option<Condition> {
@@ -117,7 +130,8 @@ fn condition(form: &Form) -> Option<Condition> {
     (condition != Condition::default()).then_some(condition)
 }
 
-fn path(key: &str) -> Result<Path, FormError> {
+/// The key behind `/v2/keys`.
+pub(super) fn path(key: &str) -> Result<Path, FormError> {
     let key = key.strip_suffix('/').unwrap_or(key);
     let path = if key.is_empty() { Ok(Path::root()) } else { Path::new(key) };
     path.map_err(|error| invalid_form(format!("the key is not a path: {error:?}")))
@@ -128,31 +142,70 @@ mod tests {
     use super::*;
 
     fn change_of(query: &str) -> Change {
-        change(Form::parse(false, query, "").unwrap())
+        put(Form::parse(false, query, "").unwrap()).unwrap()
+    }
+
+    fn condition(value: Option<&str>, index: Option<u64>) -> Condition {
+        Condition { value: value.map(Into::into), index }
     }
 
     fn swap(value: Option<&str>, index: Option<u64>) -> Change {
-        let condition = Condition { value: value.map(Into::into), index };
-        Change::CompareAndSwap { value: "v".into(), condition }
+        let condition = condition(value, index);
+        Change::CompareAndSwap { value: "v".into(), condition, ttl: None }
+    }
+
+    fn set(content: Content) -> Change {
+        Change::Set { content, ttl: None }
+    }
+
+    fn create(content: Content) -> Change {
+        Change::Create { content, ttl: None }
+    }
+
+    fn update(value: Option<&str>) -> Change {
+        Change::Update { value: value.map(Into::into), ttl: None }
+    }
+
+    fn refresh(like: Refresh) -> Change {
+        Change::Refresh { ttl: 5, like }
     }
 
     #[test]
     fn a_put_means_what_etcd_takes_it_for() {
         let file = || Content::File("v".into());
+        let empty = || Content::File("".into());
+        let where_x = Refresh::CompareAndSwap(condition(Some("x"), None));
         for (query, change) in [
-            ("value=v", Change::Set(file())),
-            ("value=v&dir=true", Change::Set(Content::Dir)),
-            ("", Change::Set(Content::File("".into()))),
-            ("value=v&prevExist=false&prevValue=x&prevIndex=3", Change::Create(file())),
-            ("prevExist=false&dir=true", Change::Create(Content::Dir)),
-            ("value=v&prevExist=true", Change::Update { value: "v".into() }),
-            ("dir=true&prevExist=true", Change::Update { value: "".into() }),
+            ("value=v", set(file())),
+            ("value=v&dir=true", set(Content::Dir)),
+            ("", set(empty())),
+            ("value=v&ttl=5", Change::Set { content: file(), ttl: Some(5) }),
+            ("value=v&ttl=", set(file())),
+            ("value=v&prevExist=false&prevValue=x&prevIndex=3", create(file())),
+            ("prevExist=false&dir=true", create(Content::Dir)),
+            ("value=v&prevExist=true", update(Some("v"))),
+            ("dir=true&prevExist=true", update(None)),
+            ("prevExist=true&value=", update(Some(""))),
             ("value=v&prevExist=true&prevValue=x", swap(Some("x"), None)),
             ("value=v&prevIndex=3&dir=true", swap(None, Some(3))),
             ("value=v&prevIndex=3&prevValue=x", swap(Some("x"), Some(3))),
-            ("value=v&prevIndex=0", Change::Set(file())),
+            ("value=v&prevIndex=0", set(file())),
+            ("refresh=true&ttl=5", refresh(Refresh::Set)),
+            ("refresh=true&ttl=5&prevExist=true", refresh(Refresh::Update)),
+            ("refresh=true&ttl=5&prevValue=x", refresh(where_x.clone())),
+            ("refresh=true&ttl=5&prevExist=true&prevValue=x", refresh(where_x)),
+            (
+                "refresh=true&ttl=5&prevExist=false",
+                Change::Create { content: empty(), ttl: Some(5) },
+            ),
         ] {
             assert_eq!(change_of(query), change, "{query}");
         }
+    }
+
+    #[test]
+    fn a_swap_of_what_exists_wants_a_value() {
+        let form = Form::parse(false, "prevExist=true&prevIndex=4", "").unwrap();
+        assert_eq!(put(form).unwrap_err().code, 200);
     }
 }

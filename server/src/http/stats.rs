@@ -1,6 +1,7 @@
 //! `/v2/stats`, `/version` and `/health`: how this member is doing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use hyper::{Method, StatusCode};
@@ -29,6 +30,27 @@ struct LeaderInfo {
     leader: String,
     uptime: String,
     start_time: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoreBody {
+    gets_success: u64,
+    gets_fail: u64,
+    sets_success: u64,
+    sets_fail: u64,
+    delete_success: u64,
+    delete_fail: u64,
+    update_success: u64,
+    update_fail: u64,
+    create_success: u64,
+    create_fail: u64,
+    compare_and_swap_success: u64,
+    compare_and_swap_fail: u64,
+    compare_and_delete_success: u64,
+    compare_and_delete_fail: u64,
+    expire_count: u64,
+    watchers: u64,
 }
 
 #[derive(Serialize)]
@@ -65,7 +87,7 @@ pub async fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
         "self" | "leader" | "store" if *method != Method::GET => answer::method_not_allowed("GET"),
         "self" => own(server).await,
         "leader" => followers(server).await,
-        "store" => answer::not_yet("/v2/stats/store"),
+        "store" => store(server),
         _ => answer::not_found(),
     }
 }
@@ -94,6 +116,29 @@ pub async fn health(server: &Server, method: &Method) -> Answer {
         Outcome::Done(_) => answer::text(StatusCode::OK, "{\"health\":\"true\"}"),
         _ => answer::text(StatusCode::SERVICE_UNAVAILABLE, "{\"health\":\"false\"}"),
     }
+}
+
+/// What was done to the tree in this life of the member, and what was read of it.
+fn store(server: &Server) -> Answer {
+    let counts = server.node.view().counts;
+    answer::json(&StoreBody {
+        gets_success: server.gets.success.load(Ordering::Relaxed),
+        gets_fail: server.gets.fail.load(Ordering::Relaxed),
+        sets_success: counts.set.success,
+        sets_fail: counts.set.fail,
+        delete_success: counts.delete.success,
+        delete_fail: counts.delete.fail,
+        update_success: counts.update.success,
+        update_fail: counts.update.fail,
+        create_success: counts.create.success,
+        create_fail: counts.create.fail,
+        compare_and_swap_success: counts.compare_and_swap.success,
+        compare_and_swap_fail: counts.compare_and_swap.fail,
+        compare_and_delete_success: counts.compare_and_delete.success,
+        compare_and_delete_fail: counts.compare_and_delete.fail,
+        expire_count: counts.expire,
+        watchers: server.watchers.load(Ordering::Relaxed),
+    })
 }
 
 async fn own(server: &Server) -> Answer {

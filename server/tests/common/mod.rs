@@ -1,6 +1,10 @@
 //! Real `quorate` processes on loopback, and a small blocking HTTP client.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+mod watcher;
+
+pub use watcher::Watcher;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -188,6 +192,11 @@ impl Member {
         Client::new(&self.address)
     }
 
+    /// A watch of this member.
+    pub fn watch(&self, path: &str) -> Watcher {
+        Watcher::open(&self.address, path).expect("it answers")
+    }
+
     /// All that it has written to stderr.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -330,8 +339,12 @@ impl Answer {
     }
 }
 
-fn read_answer(connection: &mut impl BufRead, head: bool) -> io::Result<Answer> {
-    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
+}
+
+/// An answer as far as its headers.
+fn read_head(connection: &mut impl BufRead) -> io::Result<Answer> {
     let mut line = String::new();
     if connection.read_line(&mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -349,7 +362,11 @@ fn read_answer(connection: &mut impl BufRead, head: bool) -> io::Result<Answer> 
             None => break,
         }
     }
-    let mut answer = Answer { status, headers, body: String::new() };
+    Ok(Answer { status, headers, body: String::new() })
+}
+
+fn read_answer(connection: &mut impl BufRead, head: bool) -> io::Result<Answer> {
+    let mut answer = read_head(connection)?;
     let length = answer.header("content-length").and_then(|length| length.parse().ok());
     let mut body = vec![0; if head { 0 } else { length.unwrap_or(0) }];
     connection.read_exact(&mut body)?;

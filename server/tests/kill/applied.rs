@@ -1,5 +1,9 @@
 //! What the members' data directories say was applied, once they have stopped.
 
+use std::sync::Arc;
+
+use quorate_engine::command::Stamp;
+use quorate_engine::tree::Event;
 use quorate_engine::{Config, Engine, FileName, Image, View};
 use quorate_server::{Identity, Url};
 use quorate_sim::check::{Hint, Violation};
@@ -15,9 +19,15 @@ pub fn hint(cluster: &Cluster) -> Result<Hint, Violation> {
     for member in &cluster.members {
         let config = Config { history_events: EVERY_EVENT, ..config(cluster, member) };
         let view = recover(config, without_snapshots(image(member)));
-        view.tree.history().try_for_each(|event| hint.learn(event))?;
+        view.tree.history().try_for_each(|event| hint.learn(&untimed(event)))?;
     }
     Ok(hint)
+}
+
+/// The event as the wire shows it: without the leader's clock. Nothing expires
+/// here.
+fn untimed(event: &Event) -> Arc<Event> {
+    Event { stamp: Stamp::default(), ..event.clone() }.into()
 }
 
 /// A member as it would start now.

@@ -141,7 +141,7 @@ impl Load {
     /// Sets clients and a prober on every member.
     pub fn start(record: &Arc<Record>, cluster: &Cluster, seed: u64) -> Self {
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let workload = Arc::new(Mutex::new(Workload::new(rng, Mix::default())));
+        let workload = Arc::new(Mutex::new(Workload::new(rng, timeless())));
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = Vec::new();
         for (member, node) in cluster.members.iter().zip(1..) {
@@ -187,8 +187,13 @@ fn probe(mut witness: Witness, stop: &AtomicBool) {
             return;
         }
         let value = format!("p{}-{number}", witness.id).into();
-        let change = Change::Set(Content::File(value));
+        let change = Change::Set { content: Content::File(value), ttl: None };
         witness.ask(&Op::Write(Write { path: path.clone(), change }));
         sleep(PROBE_PAUSE);
     }
+}
+
+/// Nothing expires: the wire does not show by which clock.
+fn timeless() -> Mix {
+    Mix { refresh: 0, ttl_percent: 0, ..Mix::default() }
 }

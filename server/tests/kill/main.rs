@@ -143,7 +143,9 @@ fn leader(cluster: &Cluster) -> usize {
 fn final_states(cluster: &Cluster, record: &Arc<Record>) -> Vec<Final> {
     let read = Op::Read { read: Read { path: Path::root(), recursive: true }, local: false };
     let states = (0..MEMBERS).map(|member| match judge_at(cluster, record, member).ask(&read) {
-        Answer::Read { found: Ok(root), at } => Final { store_index: at.store_index, root },
+        Answer::Read { found: Ok(root), at } => {
+            Final { store_index: at.store_index, clock: at.clock, root }
+        }
         answer => panic!("n{} is not healthy: {answer:?}", member + 1),
     });
     states.collect()
@@ -152,7 +154,8 @@ fn final_states(cluster: &Cluster, record: &Arc<Record>) -> Vec<Final> {
 /// A commit alone causes no write. A write that the tree refuses is an entry
 /// without an event: with it, everything before it is known to be committed.
 fn write_commit_index_down(cluster: &Cluster, record: &Arc<Record>) {
-    let refused = Write { path: Path::root(), change: Change::Create(Content::Dir) };
+    let refused =
+        Write { path: Path::root(), change: Change::Create { content: Content::Dir, ttl: None } };
     for member in 0..MEMBERS {
         let answer = judge_at(cluster, record, member).ask(&Op::Write(refused.clone()));
         assert!(matches!(answer, Answer::Fault { .. }), "{answer:?}");

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Action, Event, Fault, FaultCode, NodeView, Path};
-use quorate_engine::{Change, Condition, Content, Position};
+use quorate_engine::{Change, Condition, Content, Position, Refresh};
 use quorate_sim::history::{Answer, Op};
 use serde_json::Value;
 
@@ -23,17 +24,34 @@ pub fn request(op: &Op) -> Request {
         }
         Op::Write(write) => write,
     };
-    let put = |form: String| ("PUT", target(&write.path, ""), Some(form));
+    let ttl = write.ttl().map(|seconds| format!("ttl={seconds}"));
+    let send = |method, parts: &[&str]| {
+        let parts = parts.iter().copied().chain(ttl.as_deref()).filter(|part| !part.is_empty());
+        (method, target(&write.path, ""), Some(parts.collect::<Vec<_>>().join("&")))
+    };
     let delete = |query: &str| ("DELETE", target(&write.path, query), None);
     match &write.change {
-        Change::Set(content) => put(content_form(content)),
-        Change::Create(content) => put(format!("prevExist=false&{}", content_form(content))),
-        Change::Update { value } => put(format!("prevExist=true&value={value}")),
-        Change::CompareAndSwap { value, condition } => {
-            put(format!("{}&value={value}", condition_form(condition)))
+        Change::Set { content, .. } => send("PUT", &[&content_form(content)]),
+        Change::Create { content, .. } => send("PUT", &["prevExist=false", &content_form(content)]),
+        Change::CreateInOrder { content, .. } => send("POST", &[&content_form(content)]),
+        Change::Update { value, .. } => {
+            let value = value.as_ref().map(|value| format!("value={value}"));
+            send("PUT", &["prevExist=true", value.as_deref().unwrap_or("")])
         }
+        Change::CompareAndSwap { value, condition, .. } => {
+            send("PUT", &[&condition_form(condition), &format!("value={value}")])
+        }
+        Change::Refresh { like, .. } => send("PUT", &["refresh=true", &refresh_form(like)]),
         Change::Delete { dir, recursive } => delete(&format!("dir={dir}&recursive={recursive}")),
         Change::CompareAndDelete { condition } => delete(&condition_form(condition)),
+    }
+}
+
+fn refresh_form(like: &Refresh) -> String {
+    match like {
+        Refresh::Set => String::new(),
+        Refresh::Update => "prevExist=true".into(),
+        Refresh::CompareAndSwap(condition) => condition_form(condition),
     }
 }
 
@@ -82,6 +100,7 @@ fn success(op: &Op, answer: &common::Answer) -> Answer {
         store_index: number(answer, "x-etcd-index"),
         raft_index: number(answer, "x-raft-index"),
         raft_term: number(answer, "x-raft-term"),
+        clock: Stamp::default(),
     };
     let action = body["action"].as_str().expect("an action");
     let node = node(&body["node"]);
@@ -90,7 +109,8 @@ fn success(op: &Op, answer: &common::Answer) -> Answer {
         return Answer::Read { found: Ok(node), at };
     }
     let prev = body.get("prevNode").map(self::node);
-    Answer::Written { event: Event { action: self::action(action), node, prev }.into(), at }
+    let (action, stamp) = (self::action(action), Stamp::default());
+    Answer::Written { event: Event { action, node, prev, refresh: false, stamp }.into(), at }
 }
 
 fn fault(op: &Op, answer: &common::Answer) -> Answer {
@@ -120,6 +140,7 @@ fn node(body: &Value) -> NodeView {
         dir: body["dir"].as_bool().unwrap_or(false),
         created_index: number("createdIndex"),
         modified_index: number("modifiedIndex"),
+        expires: None,
         nodes: body["nodes"].as_array().into_iter().flatten().map(node).collect(),
     }
 }
@@ -133,7 +154,7 @@ fn action(name: &str) -> Action {
 fn fault_code(number: u64) -> FaultCode {
     use FaultCode::{
         CompareFailed, DirectoryNotEmpty, KeyNotFound, NodeExists, NotDirectory, NotFile,
-        RootReadOnly,
+        RootReadOnly, ValueRequired,
     };
     let all = [
         KeyNotFound,
@@ -143,6 +164,7 @@ fn fault_code(number: u64) -> FaultCode {
         NodeExists,
         RootReadOnly,
         DirectoryNotEmpty,
+        ValueRequired,
     ];
     let found = all.into_iter().find(|code| u64::from(code.number()) == number);
     found.unwrap_or_else(|| panic!("{number} is none of the tree's refusals"))

@@ -1,5 +1,6 @@
 //! Acknowledged writes are kept.
 
+use quorate_engine::command::Stamp;
 use quorate_engine::tree::{NodeView, Path, Read};
 
 use super::{Hint, Violation};
@@ -12,12 +13,14 @@ use crate::model::Model;
 pub struct Final {
     /// The store index at which it was read.
     pub store_index: u64,
+    /// The clock by which it was read.
+    pub clock: Stamp,
     /// The root with all below it that is not hidden.
     pub root: NodeView,
 }
 
-/// Every acknowledged write was applied, at the store index and with the effect
-/// that its client was told.
+/// Every acknowledged write was applied, at the store index, by the clock and with
+/// the effect that its client was told.
 pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
     history.operations().iter().try_for_each(|operation| check_kept(operation, hint))
 }
@@ -41,7 +44,8 @@ pub fn check_final(history: &History, hint: &Hint, last: &Final) -> Result<(), V
 fn check_kept(operation: &Operation, hint: &Hint) -> Result<(), Violation> {
     let Some(event) = operation.event() else { return Ok(()) };
     let boxed = || operation.clone().into();
-    if operation.answer.store_index() != Some(event.index()) {
+    let place = operation.answer.position().map(|at| (at.store_index, at.clock));
+    if place != Some((event.index(), event.stamp)) {
         return Err(Violation::Misplaced { operation: boxed() });
     }
     match hint.event(event.index()) {
@@ -58,6 +62,7 @@ fn check_state(hint: &Hint, last: &Final) -> Result<(), Violation> {
             model.install(event);
         }
     }
+    model.tell_time(last.clock);
     let read = Read { path: Path::root(), recursive: true };
     let expected = model.read(&read).expect("the root is always there");
     if model.store_index() == last.store_index && expected == last.root {

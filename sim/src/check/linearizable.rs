@@ -13,6 +13,11 @@
 //!    highest place seen so far. An unknown write never returned, so it is only
 //!    bounded from below, by what had been seen before its call.
 //!
+//! Time is part of every place: an answer names the clock that its times to live
+//! are counted from, and an event the one it happened at. So what has to expire
+//! before an event or an answer is known exactly, and [`Hours`] holds the nodes to
+//! it: what goes is what was due first, and nothing that is due stays.
+//!
 //! Local reads may be old and are judged elsewhere, but what they have seen has
 //! been committed: nothing linearizable that is called afterwards may be placed
 //! before it.
@@ -23,9 +28,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use quorate_engine::tree::{Action, Event, Path};
-use quorate_engine::{Change, Content, Write};
+use quorate_engine::command::Stamp;
+use quorate_engine::tree::{Action, Event};
+use quorate_engine::{Change, Content, Position, Write};
 
+use super::hours::Hours;
 use super::{Hint, Violation, durable};
 use crate::history::{Answer, History, Moment, Op, OpId, Operation};
 use crate::model::Model;
@@ -34,6 +41,7 @@ use crate::model::Model;
 pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
     durable::check(history, hint)?;
     let events = hint.in_order()?;
+    placed_in_time(history, &events)?;
     let writers = writers(history)?;
     let floors = floors(history)?;
     let mut replay = Replay {
@@ -42,6 +50,7 @@ pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
         unknown: unknown(history),
         seating: Seating::default(),
         model: Model::new(hint.genesis()),
+        hours: Hours::default(),
     };
     replay.run(&events, &writers)
 }
@@ -59,11 +68,14 @@ fn writers(history: &History) -> Result<BTreeMap<u64, OpId>, Violation> {
     Ok(writers)
 }
 
-/// The highest store index that anybody had been answered at before a call.
+/// The highest store index that anybody had been answered at before a call, and
+/// the latest clock.
 #[derive(Clone, Copy, Default)]
 struct Floor {
     index: u64,
     seen_by: OpId,
+    clock: Stamp,
+    told_by: OpId,
 }
 
 /// Checks real time, and tells every operation's floor.
@@ -75,10 +87,15 @@ fn floors(history: &History) -> Result<Vec<Floor>, Violation> {
             Moment::Called(id) => floors[id] = highest,
             Moment::Returned(id) => {
                 let operation = &history.operations()[id];
-                let Some(index) = operation.answer.store_index() else { continue };
-                check_floor(history, operation, index, floors[id])?;
-                if index > highest.index {
-                    highest = Floor { index, seen_by: id };
+                let Some(&Position { store_index, clock, .. }) = operation.answer.position() else {
+                    continue;
+                };
+                check_floor(history, operation, store_index, clock, floors[id])?;
+                if store_index > highest.index {
+                    (highest.index, highest.seen_by) = (store_index, id);
+                }
+                if clock > highest.clock {
+                    (highest.clock, highest.told_by) = (clock, id);
                 }
             }
         }
@@ -90,42 +107,83 @@ fn check_floor(
     history: &History,
     operation: &Operation,
     index: u64,
+    clock: Stamp,
     floor: Floor,
 ) -> Result<(), Violation> {
+    let told = |id: OpId| history.operations()[id].clone().into();
     let written = operation.event().is_some();
     let too_low = if written { index <= floor.index } else { index < floor.index };
-    if operation.is_local() || !too_low {
+    if operation.is_local() {
         return Ok(());
     }
-    let before = history.operations()[floor.seen_by].clone().into();
-    Err(Violation::OutOfOrder { before, after: operation.clone().into() })
+    if too_low {
+        let (before, after) = (told(floor.seen_by), told(operation.id));
+        return Err(Violation::OutOfOrder { before, after });
+    }
+    if clock < floor.clock {
+        let (before, after) = (told(floor.told_by), told(operation.id));
+        return Err(Violation::ClockWentBack { before, after });
+    }
+    Ok(())
 }
 
-/// What an event shows of the write behind it.
-type Effect<'a> = (Action, &'a Path, Option<&'a str>);
+/// Every answer's clock lies between that of the event at its place and that of
+/// the next one.
+fn placed_in_time(history: &History, events: &[&Arc<Event>]) -> Result<(), Violation> {
+    let Some(first) = events.first().map(|event| event.index()) else { return Ok(()) };
+    let at = |index: u64| {
+        let nth = usize::try_from(index.checked_sub(first)?).ok()?;
+        events.get(nth).map(|event| event.stamp)
+    };
+    for operation in history.operations() {
+        let Some(&Position { store_index, clock, .. }) = operation.answer.position() else {
+            continue;
+        };
+        let early = at(store_index).is_some_and(|stamp| clock < stamp);
+        let late = at(store_index.saturating_add(1)).is_some_and(|stamp| clock > stamp);
+        if early || late {
+            return Err(Violation::OutOfTime { operation: operation.clone().into() });
+        }
+    }
+    Ok(())
+}
 
-fn effect(event: &Event) -> Effect<'_> {
-    (event.action, &event.node.path, event.node.value.as_deref())
+/// What an event shows of the write behind it. A key created in order is named
+/// here by its directory, and what a refresh keeps is left out.
+type Effect<'a> = (Action, &'a str, Option<&'a str>);
+
+/// The effects that an event may be the one of.
+fn effects_of(event: &Event) -> impl Iterator<Item = Effect<'_>> {
+    let key = event.node.path.as_str();
+    let value = event.node.value.as_deref().filter(|_| !event.refresh);
+    let directory = key.rsplit_once('/').map(|(directory, _)| (event.action, directory, value));
+    let in_order = directory.filter(|_| event.action == Action::Create);
+    [(event.action, key, value)].into_iter().chain(in_order)
 }
 
 /// The effects that a write can have: an empty update changes a file or shows a
 /// directory.
 fn effects(write: &Write) -> Vec<Effect<'_>> {
-    let path = &write.path;
-    match &write.change {
-        Change::Set(Content::File(value)) => vec![(Action::Set, path, Some(value))],
-        Change::Set(Content::Dir) => vec![(Action::Set, path, None)],
-        Change::Create(Content::File(value)) => vec![(Action::Create, path, Some(value))],
-        Change::Create(Content::Dir) => vec![(Action::Create, path, None)],
-        Change::Update { value } if value.is_empty() => {
-            vec![(Action::Update, path, Some(value)), (Action::Update, path, None)]
+    let (action, key) = (write.action(), write.path.as_str());
+    let value = match &write.change {
+        Change::Set { content, .. } | Change::Create { content, .. } => content_of(content),
+        Change::CreateInOrder { content, .. } => {
+            return vec![(action, key.trim_end_matches('/'), content_of(content))];
         }
-        Change::Update { value } => vec![(Action::Update, path, Some(value))],
-        Change::CompareAndSwap { value, .. } => {
-            vec![(Action::CompareAndSwap, path, Some(value))]
+        Change::Update { value: Some(value), .. } if value.is_empty() => {
+            return vec![(action, key, Some("")), (action, key, None)];
         }
-        Change::Delete { .. } => vec![(Action::Delete, path, None)],
-        Change::CompareAndDelete { .. } => vec![(Action::CompareAndDelete, path, None)],
+        Change::Update { value, .. } => value.as_deref(),
+        Change::CompareAndSwap { value, .. } => Some(&**value),
+        Change::Refresh { .. } | Change::Delete { .. } | Change::CompareAndDelete { .. } => None,
+    };
+    vec![(action, key, value)]
+}
+
+fn content_of(content: &Content) -> Option<&str> {
+    match content {
+        Content::File(value) => Some(value),
+        Content::Dir => None,
     }
 }
 
@@ -147,6 +205,7 @@ struct Replay<'a> {
     unknown: BTreeMap<Effect<'a>, Vec<OpId>>,
     seating: Seating,
     model: Model,
+    hours: Hours,
 }
 
 impl Replay<'_> {
@@ -160,12 +219,15 @@ impl Replay<'_> {
         let mut events = events.iter();
         loop {
             let index = self.model.store_index();
-            while let Some((_, operation)) = answers.next_if(|(place, _)| *place == index) {
+            while let Some((_, operation)) = answers.next_if(|((place, _), _)| *place == index) {
+                self.hours.answered(&mut self.model, operation)?;
                 self.check_answer(operation)?;
             }
             let Some(event) = events.next() else { break };
+            self.hours.happened(&mut self.model, event)?;
             match writers.get(&event.index()) {
                 Some(&id) => self.check_answer(&self.history.operations()[id])?,
+                None if event.action == Action::Expire => {}
                 None => self.find_writer(event)?,
             }
             self.model.install(event);
@@ -178,11 +240,7 @@ impl Replay<'_> {
 
     /// The answer is the one that the model gives here.
     fn check_answer(&self, operation: &Operation) -> Result<(), Violation> {
-        let (Answer::Written { at, .. } | Answer::Fault { at, .. } | Answer::Read { at, .. }) =
-            operation.answer
-        else {
-            return Ok(());
-        };
+        let Some(&at) = operation.answer.position() else { return Ok(()) };
         let expected = match &operation.op {
             Op::Read { read, .. } => Answer::Read { found: self.model.read(read), at },
             Op::Write(write) => match self.model.judge(write) {
@@ -199,8 +257,8 @@ impl Replay<'_> {
     /// An event of which nobody was told is the doing of an unknown write.
     fn find_writer(&mut self, event: &Arc<Event>) -> Result<(), Violation> {
         let index = event.index();
-        let alike = self.unknown.get(&effect(event)).map_or(&[][..], Vec::as_slice);
-        let able = alike.iter().copied().filter(|&id| {
+        let alike = effects_of(event).filter_map(|effect| self.unknown.get(&effect));
+        let able = alike.flatten().copied().filter(|&id| {
             self.floors[id].index < index && self.explains(&self.history.operations()[id], event)
         });
         let able: Vec<OpId> = able.collect();
@@ -223,14 +281,17 @@ impl Replay<'_> {
     }
 }
 
-/// Linearizable reads and refusals by the tree, in order of place.
-fn answers(history: &History) -> Vec<(u64, &Operation)> {
+/// Linearizable reads and refusals by the tree, in order of place and clock.
+fn answers(history: &History) -> Vec<((u64, Stamp), &Operation)> {
     let placed = history.operations().iter().filter(|operation| !operation.is_local());
     let mut answers: Vec<_> = placed
         .filter(|operation| operation.event().is_none())
-        .filter_map(|operation| operation.answer.store_index().map(|index| (index, operation)))
+        .filter_map(|operation| {
+            let at = operation.answer.position()?;
+            Some(((at.store_index, at.clock), operation))
+        })
         .collect();
-    answers.sort_by_key(|(index, _)| *index);
+    answers.sort_by_key(|(place, _)| *place);
     answers
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use quorate_engine::command::Stamp;
+
+use super::hours::Hours;
 use super::{Hint, Violation};
 use crate::history::{Answer, History, Moment, Op, OpId, Operation, Server};
 use crate::model::Model;
 
-/// Every local read equals the tree at its store index, and within one life of
-/// one node no local read is older than what that node had answered before the
-/// read was called: its own writes and linearizable reads count too, so a client
+/// Every local read equals the tree at its store index and clock, and within one
+/// life of one node no local read is older than what that node had answered before
+/// the read was called: its own writes and linearizable reads count too, so a client
 /// that stays with one node reads what it wrote.
 ///
 /// The events are taken as [`super::linearizable`] has verified them; that
@@ -18,8 +21,11 @@ pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
     check_once_true(history, hint)
 }
 
+/// Where an answer was found: store index, and clock.
+type Place = (u64, Stamp);
+
 /// The newest answer so far, by node and life.
-type Newest = BTreeMap<Server, (u64, OpId)>;
+type Newest = BTreeMap<Server, (Place, OpId)>;
 
 fn check_never_back(history: &History) -> Result<(), Violation> {
     let mut newest = Newest::new();
@@ -33,16 +39,16 @@ fn check_never_back(history: &History) -> Result<(), Violation> {
             }
             Moment::Returned(id) => {
                 let operation = &history.operations()[id];
-                let Some(index) = operation.answer.store_index() else { continue };
+                let Some(place) = place(operation) else { continue };
                 if let Some((floor, before)) = floors.remove(&id)
-                    && index < floor
+                    && place < floor
                 {
                     let before = history.operations()[before].clone().into();
                     let after = operation.clone().into();
                     return Err(Violation::WentBack { before, after });
                 }
-                let newest = newest.entry(operation.server).or_insert((index, id));
-                *newest = (*newest).max((index, id));
+                let newest = newest.entry(operation.server).or_insert((place, id));
+                *newest = (*newest).max((place, id));
             }
         }
     }
@@ -51,9 +57,11 @@ fn check_never_back(history: &History) -> Result<(), Violation> {
 
 fn check_once_true(history: &History, hint: &Hint) -> Result<(), Violation> {
     let mut model = Model::new(hint.genesis());
+    let mut hours = Hours::default();
     let mut events = hint.in_order()?.into_iter().peekable();
-    for (index, operation) in local_reads(history) {
+    for ((index, _), operation) in local_reads(history) {
         while let Some(event) = events.next_if(|event| event.index() <= index) {
+            hours.happened(&mut model, event)?;
             model.install(event);
         }
         let Op::Read { read, .. } = &operation.op else { continue };
@@ -62,6 +70,7 @@ fn check_once_true(history: &History, hint: &Hint) -> Result<(), Violation> {
             let last = model.store_index();
             return Err(Violation::NoSuchIndex { operation: operation.clone().into(), last });
         }
+        hours.answered(&mut model, operation)?;
         let expected = model.read(read);
         if *found != expected {
             let expected = Answer::Read { found: expected, at: *at }.into();
@@ -71,11 +80,14 @@ fn check_once_true(history: &History, hint: &Hint) -> Result<(), Violation> {
     Ok(())
 }
 
-fn local_reads(history: &History) -> Vec<(u64, &Operation)> {
+fn place(operation: &Operation) -> Option<Place> {
+    operation.answer.position().map(|at| (at.store_index, at.clock))
+}
+
+fn local_reads(history: &History) -> Vec<(Place, &Operation)> {
     let local = history.operations().iter().filter(|operation| operation.is_local());
-    let mut reads: Vec<_> = local
-        .filter_map(|operation| operation.answer.store_index().map(|index| (index, operation)))
-        .collect();
-    reads.sort_by_key(|(index, _)| *index);
+    let mut reads: Vec<_> =
+        local.filter_map(|operation| place(operation).map(|place| (place, operation))).collect();
+    reads.sort_by_key(|(place, _)| *place);
     reads
 }

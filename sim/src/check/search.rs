@@ -3,8 +3,17 @@
 //!
 //! Exponential in the number of concurrent operations, so for small histories
 //! only. It shares no code with [`super::linearizable`] but the model.
+//!
+//! Time: an answer names the clock of its place, so before it takes effect the
+//! model's is moved there, and what is due goes. A lost write names none: it is
+//! tried at every moment at which it makes a difference, between any two expiries.
+//! When the key of a lost write itself goes, only its clock could say; a history
+//! with such a write is not judged.
 
 use std::collections::BTreeSet;
+
+use quorate_engine::Position;
+use quorate_engine::command::Stamp;
 
 use crate::history::{Answer, History, Moment, Op};
 use crate::model::Model;
@@ -32,7 +41,7 @@ type Configuration = (u64, Model);
 /// Searches for a linearization of everything but local reads.
 pub fn search(history: &History, genesis_store_index: u64) -> Verdict {
     let tasks = tasks(history);
-    if tasks.len() > MAX_OPERATIONS {
+    if tasks.len() > MAX_OPERATIONS || tasks.iter().any(Task::is_lost_in_time) {
         return Verdict::TooLarge;
     }
     let start: Configuration = (0, Model::new(genesis_store_index));
@@ -44,10 +53,11 @@ pub fn search(history: &History, genesis_store_index: u64) -> Verdict {
             if task.called > deadline {
                 continue;
             }
-            let Some(next) = task.take(&model) else { continue };
-            let configuration = (taken | bit, next);
-            if visited.insert(configuration.clone()) {
-                open.push(configuration);
+            for next in task.take(&model) {
+                let configuration = (taken | bit, next);
+                if visited.insert(configuration.clone()) {
+                    open.push(configuration);
+                }
             }
         }
         if visited.len() > MAX_CONFIGURATIONS {
@@ -70,24 +80,52 @@ impl Task<'_> {
         *self.answer != Answer::Lost
     }
 
-    /// The tree after this task, if its answer is the one that it would get now.
-    fn take(&self, model: &Model) -> Option<Model> {
+    /// Whether it is a lost write whose key goes by itself, nobody knows when.
+    fn is_lost_in_time(&self) -> bool {
+        matches!(self.op, Op::Write(write) if write.ttl().is_some()) && !self.is_answered()
+    }
+
+    /// The trees that there may be after this task; none if its answer is not the
+    /// one that it would get now.
+    fn take(&self, model: &Model) -> Vec<Model> {
+        match (self.op, self.answer.position()) {
+            (op, Some(at)) => Vec::from_iter(self.take_at(model, op, at)),
+            (Op::Write(write), None) => {
+                let taken = moments(model).map(|mut model| model.apply(write).map(|_| model));
+                taken.flatten().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn take_at(&self, model: &Model, op: &Op, at: &Position) -> Option<Model> {
+        if at.clock < model.clock() {
+            return None;
+        }
         let mut next = model.clone();
-        let fits = match (self.op, self.answer) {
-            (Op::Write(write), Answer::Written { event, at }) => {
-                next.apply(write).as_ref() == Ok(&**event) && at.store_index == next.store_index()
+        next.advance(at.clock);
+        let fits = match (op, self.answer) {
+            (Op::Write(write), Answer::Written { event, .. }) => {
+                next.apply(write).as_ref() == Ok(&**event)
             }
-            (Op::Write(write), Answer::Fault { fault, at }) => {
-                next.apply(write).as_ref() == Err(fault) && at.store_index == next.store_index()
+            (Op::Write(write), Answer::Fault { fault, .. }) => {
+                next.apply(write).as_ref() == Err(fault)
             }
-            (Op::Write(write), Answer::Lost) => next.apply(write).is_ok(),
-            (Op::Read { read, .. }, Answer::Read { found, at }) => {
-                next.read(read) == *found && at.store_index == next.store_index()
-            }
+            (Op::Read { read, .. }, Answer::Read { found, .. }) => next.read(read) == *found,
             _ => false,
         };
-        fits.then_some(next)
+        (fits && at.store_index == next.store_index()).then_some(next)
     }
+}
+
+/// The tree now, and as it will be after each of the expiries that are to come.
+fn moments(model: &Model) -> impl Iterator<Item = Model> {
+    std::iter::successors(Some(model.clone()), |model| {
+        let cluster_ms = model.deadlines().map(|(_, deadline)| deadline).min()?;
+        let mut next = model.clone();
+        next.advance(Stamp { cluster_ms, ..Stamp::default() });
+        Some(next)
+    })
 }
 
 fn tasks(history: &History) -> Vec<Task<'_>> {

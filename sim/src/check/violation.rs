@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Event, NodeView};
 
 use crate::history::{Answer, Operation};
@@ -90,6 +91,38 @@ pub enum Violation {
         /// The read.
         after: Box<Operation>,
     },
+    /// An answer whose clock is not one of its place.
+    OutOfTime {
+        /// The operation with its answer.
+        operation: Box<Operation>,
+    },
+    /// An answer by an earlier clock than one that had been given when it was
+    /// called for.
+    ClockWentBack {
+        /// The one that had returned.
+        before: Box<Operation>,
+        /// The one called afterwards.
+        after: Box<Operation>,
+    },
+    /// An event stamped with an earlier clock than was known before it.
+    StampFell {
+        /// The event.
+        event: Box<Event>,
+        /// The clock before.
+        before: Stamp,
+    },
+    /// A key that expired and was not the one to do so.
+    NotDue {
+        /// What the nodes say.
+        event: Box<Event>,
+        /// What was due then, if anything was.
+        first: Option<Box<Event>>,
+    },
+    /// A key that is still there although its time is over.
+    Overdue {
+        /// What has to happen first.
+        event: Box<Event>,
+    },
     /// A final state that is not what the applied events make.
     FinalState {
         /// The store index at which it was read.
@@ -110,6 +143,7 @@ impl Violation {
             Self::NotApplied { .. } | Self::Replaced { .. } | Self::Forgotten { .. } => "durable",
             Self::Fork { .. } => "same events",
             Self::WentBack { .. } => "local reads",
+            Self::NotDue { .. } | Self::Overdue { .. } | Self::StampFell { .. } => "expiry",
             _ => "linearizable",
         }
     }
@@ -127,7 +161,7 @@ impl fmt::Display for Violation {
                 write!(f, "no node applied store index {expected}; the next known is {found}")
             }
             Self::Misplaced { operation } => {
-                write!(f, "a write answered at another index than its own: {}", Told(operation))
+                write!(f, "a write answered at another place than its own: {}", Told(operation))
             }
             Self::NotApplied { operation } => {
                 write!(f, "an acknowledged write was never applied: {}", Told(operation))
@@ -159,6 +193,27 @@ impl fmt::Display for Violation {
             Self::WentBack { before, after } => {
                 write!(f, "a node went back in time: {}", Told(after))?;
                 write!(f, "\n  it had answered before: {}", Told(before))
+            }
+            Self::OutOfTime { operation } => {
+                write!(f, "an answer by a clock that its place never had: {}", Told(operation))
+            }
+            Self::ClockWentBack { before, after } => {
+                write!(f, "the clock went back: {}", Told(after))?;
+                write!(f, "\n  had been answered before it was called: {}", Told(before))
+            }
+            Self::StampFell { event, before } => {
+                let before = before.cluster_ms;
+                write!(f, "the clock went back from {before} ms: {}", Shown(&**event))
+            }
+            Self::NotDue { event, first } => {
+                write!(f, "it was not to expire: {}", Shown(&**event))?;
+                match first {
+                    Some(first) => write!(f, "\n  due was: {}", Shown(&**first)),
+                    None => f.write_str("\n  nothing was due"),
+                }
+            }
+            Self::Overdue { event } => {
+                write!(f, "its time is over and it is still there: {}", Shown(&**event))
             }
             Self::FinalState { index, found, expected } => {
                 write!(f, "the final state at store index {index} is {}", Shown(&**found))?;
@@ -215,6 +270,7 @@ impl fmt::Display for Shown<'_, Event> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = self.0;
         write!(f, "{} {}", event.action.as_str(), Shown(&event.node))?;
+        write!(f, " at {} ms", event.stamp.cluster_ms)?;
         match &event.prev {
             Some(prev) => write!(f, ", before {}", Shown(prev)),
             None => Ok(()),
@@ -232,7 +288,11 @@ impl fmt::Display for Shown<'_, NodeView> {
         if node.dir {
             f.write_str(" dir")?;
         }
-        write!(f, " [created {}, modified {}]", node.created_index, node.modified_index)?;
+        write!(f, " [created {}, modified {}", node.created_index, node.modified_index)?;
+        match node.expires {
+            Some(expires) => write!(f, ", ttl {} until {}]", expires.ttl, expires.wall_ms)?,
+            None => f.write_str("]")?,
+        }
         if node.nodes.is_empty() {
             return Ok(());
         }

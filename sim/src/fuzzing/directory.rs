@@ -195,7 +195,7 @@ fn seal_file(name: &str, files: &mut Files) {
 fn alone() -> Result<Image, Mishap> {
     let mut table = Tabletop::new(1, tweak)?;
     table.elect(1)?;
-    write(&mut table, 1, 0..30)?;
+    write(&mut table, 1, 0..34)?;
     Ok(image_of(&mut table, 1))
 }
 

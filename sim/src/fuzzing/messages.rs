@@ -181,8 +181,12 @@ fn command(node: NodeId, script: &mut Script<'_>) -> Command {
     let (boot, seq, time) = (script.byte(), script.byte(), script.byte());
     let origin = Origin { node, boot: (boot & 3).into(), seq: seq.into() };
     let time = if time == u8::MAX { u64::MAX } else { time.into() };
-    let stamp = Stamp { cluster_ms: time, wall_ms: time };
-    Command { origin, stamp, action: Do::Write(set(boot >> 2, seq.into())) }
+    let stamp = Stamp { cluster_ms: time, wall_ms: time, tick_ms: time };
+    let action = match boot >> 2 {
+        63 => Do::Stamp,
+        nth => Do::Write(set(nth, seq.into())),
+    };
+    Command { origin, stamp, action }
 }
 
 /// What part a node plays before the script begins.

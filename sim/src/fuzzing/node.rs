@@ -168,10 +168,11 @@ pub(super) fn tweak(config: &mut Config) {
     config.history_events = 4;
 }
 
-/// A write to one of a few keys.
+/// A write to one of a few keys; every fifth of them goes by itself.
 pub(super) fn set(nth: u8, bytes: usize) -> Write {
     let path = Path::new(&format!("/{}/{}", nth % 3, nth % 7)).expect("a clean path");
-    Write { path, change: Change::Set(Content::File("x".repeat(bytes).into())) }
+    let ttl = (nth % 5 == 4).then_some(u64::from(nth % 3) + 1);
+    Write { path, change: Change::Set { content: Content::File("x".repeat(bytes).into()), ttl } }
 }
 
 /// The end of a life, by a script's byte: the process dies or the power fails,

@@ -1,6 +1,8 @@
 //! Every request is answered, once, in its own kind, and in time
 //! (ARCHITECTURE.md, decision 5): a read is never lost and never written, a
-//! forgotten request is not answered, and no request hangs beyond the deadline.
+//! forgotten request is not answered, and no request but a watch hangs beyond the
+//! deadline: a watch waits until something happens, or it is forgotten, or its
+//! node dies.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +27,7 @@ enum Kind {
     Write,
     Read,
     Publish,
+    Watch,
 }
 
 impl Answers {
@@ -56,7 +59,8 @@ impl Property for Answers {
                 fits(*id, request.kind, outcome)?;
             }
             Observation::View(_) => {
-                let late = waiting.iter().find(|(_, request)| request.ticks > self.deadline_ticks);
+                let mut timed = waiting.iter().filter(|(_, request)| request.kind != Kind::Watch);
+                let late = timed.find(|(_, request)| request.ticks > self.deadline_ticks);
                 if let Some((id, request)) = late {
                     return Err(format!("request {id} hangs for {} ticks", request.ticks));
                 }
@@ -71,6 +75,7 @@ fn kind(request: &Request) -> Kind {
     match request {
         Request::Write(_) => Kind::Write,
         Request::Read => Kind::Read,
+        Request::Watch(_) => Kind::Watch,
         Request::Publish(_) => Kind::Publish,
     }
 }
@@ -78,12 +83,15 @@ fn kind(request: &Request) -> Kind {
 fn fits(id: RequestId, kind: Kind, outcome: &Outcome) -> Result<(), String> {
     let fits = match outcome {
         Outcome::Done(Done::Written { event, at }) => {
-            kind == Kind::Write && at.store_index == event.index()
+            kind == Kind::Write && (at.store_index, at.clock) == (event.index(), event.stamp)
         }
         Outcome::Refused(Refused::Tree { .. }) => kind == Kind::Write,
         Outcome::Done(Done::Readable { .. }) => kind == Kind::Read,
         Outcome::Done(Done::Published) => kind == Kind::Publish,
-        Outcome::Lost(_) => kind != Kind::Read,
+        Outcome::Done(Done::Watched { events, .. }) => kind == Kind::Watch && !events.is_empty(),
+        Outcome::Refused(Refused::Cleared(_)) => kind == Kind::Watch,
+        Outcome::Refused(Refused::Deadline) => kind == Kind::Read,
+        Outcome::Lost(_) => matches!(kind, Kind::Write | Kind::Publish),
         Outcome::Refused(_) => true,
     };
     if fits {

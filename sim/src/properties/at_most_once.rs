@@ -3,11 +3,11 @@
 //!
 //! A write is named by its origin and the driver's request id; in simulations no
 //! id is used twice on one node. It has happened when a leader shows its entry
-//! committed, itself or by an entry behind it.
+//! committed, itself or by an entry behind it. Stamps are nobody's and repeat.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_engine::command::Command;
+use quorate_engine::command::{Command, Do};
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::{Entry, NodeId, Outcome, Output, Refused, RequestId};
 
@@ -98,6 +98,6 @@ impl AtMostOnce {
 }
 
 fn write_in(entry: &Entry) -> Option<Name> {
-    let command = Command::decode(entry.data.clone()).ok()?;
-    Some((command.origin.node, command.origin.seq))
+    let Command { origin, action, .. } = Command::decode(entry.data.clone()).ok()?;
+    (action != Do::Stamp).then_some((origin.node, origin.seq))
 }

@@ -1,5 +1,6 @@
 //! Stamps never fall along the log: cluster time goes on from the highest stamp
-//! there is, whoever leads (ARCHITECTURE.md, decision 9).
+//! there is, whoever leads (ARCHITECTURE.md, decision 9). All leaders count in the
+//! same ticks.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +10,18 @@ use quorate_engine::message::RaftKind;
 
 use super::{Observation, Property, sent, trim};
 
-/// The stamp in force at every (index, term) that a leader has shown.
-#[derive(Debug, Default)]
-pub(super) struct Stamps(BTreeMap<(u64, u64), u64>);
+#[derive(Debug)]
+pub(super) struct Stamps {
+    tick_ms: u64,
+    /// Cluster time in force at every (index, term) that a leader has shown.
+    times: BTreeMap<(u64, u64), u64>,
+}
+
+impl Stamps {
+    pub(super) fn new(tick_ms: u64) -> Self {
+        Self { tick_ms, times: BTreeMap::new() }
+    }
+}
 
 impl Property for Stamps {
     fn name(&self) -> &'static str {
@@ -23,18 +33,22 @@ impl Property for Stamps {
         if raft.kind != RaftKind::Append {
             return Ok(());
         }
-        let mut before = self.0.get(&(raft.index, raft.log_term)).copied().unwrap_or(0);
+        let mut before = self.times.get(&(raft.index, raft.log_term)).copied().unwrap_or(0);
         for entry in &raft.entries {
-            let command = Command::decode(entry.data.clone()).ok();
-            let stamp = command.map_or(before, |command| command.stamp.cluster_ms);
-            if stamp < before {
-                let (index, term) = (entry.index, entry.term);
-                return Err(format!("entry {index}@{term} is stamped {stamp} after {before}"));
+            let (index, term) = (entry.index, entry.term);
+            if let Ok(Command { stamp, .. }) = Command::decode(entry.data.clone()) {
+                let (time, tick_ms) = (stamp.cluster_ms, stamp.tick_ms);
+                if time < before {
+                    return Err(format!("entry {index}@{term} is stamped {time} after {before}"));
+                }
+                if tick_ms != self.tick_ms {
+                    return Err(format!("entry {index}@{term} counts in ticks of {tick_ms} ms"));
+                }
+                before = time;
             }
-            self.0.insert((entry.index, entry.term), stamp);
-            before = stamp;
+            self.times.insert((index, term), before);
         }
-        trim(&mut self.0);
+        trim(&mut self.times);
         Ok(())
     }
 }

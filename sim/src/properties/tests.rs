@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::message::{RaftKind, RaftMessage};
-use quorate_engine::tree::{Path, Tree};
+use quorate_engine::tree::{Path, Tree, Watch};
 use quorate_engine::{
-    Change, Content, DiskOp, Entry, FileName, Lost, Member, Outcome, Request, Role, Write,
+    Change, Content, DiskOp, Done, Entry, FileName, Lost, Member, Outcome, Request, Role, Write,
 };
 
 use super::*;
@@ -56,6 +56,7 @@ fn view(id: NodeId, role: Role, term: u64, committed: u64) -> View {
         committed,
         applied: committed,
         ready: true,
+        counts: Default::default(),
         digest: 0,
         members: Arc::new(members()),
         tree: Tree::new(7, 10),
@@ -123,7 +124,7 @@ fn tick() -> Fact {
 
 fn set() -> Write {
     let path = Path::new("/a").expect("clean");
-    Write { path, change: Change::Set(Content::File("1".into())) }
+    Write { path, change: Change::Set { content: Content::File("1".into()), ttl: None } }
 }
 
 #[test]
@@ -298,32 +299,45 @@ fn answers_that_do_not_fit() {
     breaks(name, vec![ask(), reply(Outcome::Lost(Lost::Deadline))]);
     breaks(name, vec![ask(), refused(), refused()]);
     breaks(name, vec![ask(), (1, Fact::In(Input::Forget { id: 7 })), refused()]);
-    let mut hangs = vec![ask()];
-    hangs.extend((0..=70).map(|_| (1, tick())));
-    hangs.push((1, follower(1, 0, 0)));
-    breaks(name, hangs);
+    let hangs = |ask| {
+        let ticks = (0..=70).map(|_| (1, tick()));
+        [ask].into_iter().chain(ticks).chain([(1, follower(1, 0, 0))]).collect::<Vec<_>>()
+    };
+    breaks(name, hangs(ask()));
+    let path = Path::new("/a").expect("clean");
+    let watch = Request::Watch(Watch { path, recursive: false, from: 4, limit: 1 });
+    let watch = || (1, Fact::In(Input::Client { id: 7, request: watch.clone() }));
+    assert_eq!(objection(hangs(watch())), None, "a watch waits for as long as it takes");
+    let nothing = Done::Watched { events: vec![], at: Default::default() };
+    breaks(name, vec![watch(), reply(Outcome::Done(nothing))]);
+    breaks(name, vec![watch(), reply(Outcome::Lost(Lost::Stopping))]);
+    breaks(name, vec![watch(), reply(Outcome::Refused(quorate_engine::Refused::Deadline))]);
 }
 
 /// An entry that carries request `id` of n2.
 fn request_entry(index: u64, term: u64, id: u64) -> Entry {
     let origin = Origin { node: 2, boot: 1, seq: id };
-    let command = Command { origin, stamp: Default::default(), action: Do::Write(set()) };
+    let stamp = Stamp { tick_ms: 100, ..Stamp::default() };
+    let command = Command { origin, stamp, action: Do::Write(set()) };
     Entry { index, term, data: command.encode().into() }
 }
 
 #[test]
 fn a_stamp_that_falls() {
-    let stamped = |index, cluster_ms| {
-        let stamp = Stamp { cluster_ms, wall_ms: 0 };
+    let timed = |index, cluster_ms, tick_ms| {
+        let stamp = Stamp { cluster_ms, wall_ms: 0, tick_ms };
         let origin = Origin { node: 2, boot: 1, seq: index };
         let command = Command { origin, stamp, action: Do::Write(set()) };
         Entry { index, term: 1, data: command.encode().into() }
     };
+    let stamped = |index, cluster_ms| timed(index, cluster_ms, 100);
     let falls = vec![(1, out(2, append(1, (0, 0), 0, vec![stamped(1, 9), stamped(2, 8)])))];
     breaks("stamps never fall", falls);
     let shows = (1, out(2, append(1, (0, 0), 0, vec![stamped(1, 9)])));
     let later = (1, out(2, append(1, (1, 1), 0, vec![stamped(2, 8)])));
     breaks("stamps never fall", vec![shows, later]);
+    let other = (1, out(2, append(1, (0, 0), 0, vec![timed(1, 9, 50)])));
+    breaks("stamps never fall", vec![other]);
 }
 
 #[test]

@@ -188,12 +188,12 @@ fn request(verb: &str, id: NodeId, words: &mut Words<'_>) -> Result<Request, Str
     }
     let path = path(words)?;
     let change = match verb {
-        "put" => Change::Set(Content::File(value(words)?)),
-        "create" => Change::Create(Content::File(value(words)?)),
-        "update" => Change::Update { value: value(words)? },
+        "put" => Change::Set { content: Content::File(value(words)?), ttl: ttl(words)? },
+        "create" => Change::Create { content: Content::File(value(words)?), ttl: ttl(words)? },
+        "update" => Change::Update { value: Some(value(words)?), ttl: ttl(words)? },
         "cas" => {
             let condition = Condition { value: Some(value(words)?), index: None };
-            Change::CompareAndSwap { condition, value: value(words)? }
+            Change::CompareAndSwap { condition, value: value(words)?, ttl: ttl(words)? }
         }
         "cad" => {
             let condition = Condition { value: Some(value(words)?), index: None };
@@ -201,7 +201,7 @@ fn request(verb: &str, id: NodeId, words: &mut Words<'_>) -> Result<Request, Str
         }
         "delete" => Change::Delete { dir: false, recursive: false },
         "rmdir" => Change::Delete { dir: true, recursive: true },
-        "mkdir" => Change::Create(Content::Dir),
+        "mkdir" => Change::Create { content: Content::Dir, ttl: ttl(words)? },
         _ => return Err(format!("there is no command {verb}")),
     };
     Ok(Request::Write(Write { path, change }))
@@ -306,6 +306,15 @@ fn path(words: &mut Words<'_>) -> Result<Path, String> {
 fn number(words: &mut Words<'_>) -> Result<u64, String> {
     let text = word(words)?;
     text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+/// Seconds to live, if anything is left to be said.
+fn ttl(words: &mut Words<'_>) -> Result<Option<u64>, String> {
+    match words.next().map(|word| word.strip_prefix("ttl=").map(str::parse)) {
+        None => Ok(None),
+        Some(Some(Ok(seconds))) => Ok(Some(seconds)),
+        Some(_) => Err("it wants ttl=SECONDS".to_owned()),
+    }
 }
 
 /// An optional number from 1 on; 1 if not said.

@@ -81,7 +81,8 @@ impl Liar {
 /// Puts another value into an entry that sets one.
 fn alter(entry: &mut Entry) {
     let Ok(mut command) = Command::decode(entry.data.clone()) else { return };
-    if let Do::Write(Write { change: Change::Set(Content::File(value)), .. }) = &mut command.action
+    if let Do::Write(Write { change: Change::Set { content: Content::File(value), .. }, .. }) =
+        &mut command.action
     {
         *value = format!("{value}!").into();
         entry.data = command.encode().into();

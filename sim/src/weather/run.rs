@@ -174,7 +174,10 @@ async fn serves_again(shared: &Shared, scenario: &Scenario, seed: u64) {
             continue;
         }
         let value = format!("calm at n{id}").into();
-        let write = Write { path: path.clone(), change: Change::Set(Content::File(value)) };
+        let write = Write {
+            path: path.clone(),
+            change: Change::Set { content: Content::File(value), ttl: None },
+        };
         let read = Read { path: path.clone(), recursive: false };
         for op in [Op::Write(write), Op::Read { read, local: false }] {
             loop {
@@ -248,7 +251,8 @@ fn final_state(world: &World) -> Option<durable::Final> {
     let view = &alive.max_by_key(|alive| alive.view.applied)?.view;
     let read = Read { path: Path::root(), recursive: true };
     let root = view.read(&read).ok()?.0;
-    Some(durable::Final { store_index: view.tree.store_index(), root })
+    let (store_index, clock) = (view.tree.store_index(), view.tree.clock());
+    Some(durable::Final { store_index, clock, root })
 }
 
 impl Report {

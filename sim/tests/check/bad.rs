@@ -2,24 +2,12 @@
 
 use std::sync::Arc;
 
-use quorate_engine::tree::{Action, Event, Fault, FaultCode};
+use quorate_engine::tree::{Action, Fault, FaultCode};
 use quorate_sim::check::durable::{self, Final};
 use quorate_sim::check::{Violation, linearizable};
-use quorate_sim::history::{Answer, Op};
+use quorate_sim::history::Answer;
 
 use super::story::*;
-
-macro_rules! bad {
-    ($judge:ident; $($name:ident: $violation:ident |$story:ident| $body:block)*) => {$(
-        #[test]
-        fn $name() {
-            let mut $story = Story::new();
-            $body
-            let violation = $story.$judge().expect_err("it is not to be accepted");
-            assert!(matches!(violation, Violation::$violation { .. }), "{violation}");
-        }
-    )*};
-}
 
 // Rejected by the search as well, without any hint.
 bad! { judge;
@@ -437,28 +425,7 @@ fn ended() -> (Story, Final) {
     let Answer::Read { found: Ok(root), .. } = answer(&mut story.at(4).clone(), &list("/")) else {
         panic!("the root is always there");
     };
-    (story, Final { store_index: 4, root })
-}
-
-/// The nodes applied, and the client was told of, something else than the write.
-fn spoil_event(story: &mut Story, op: Op, spoil: impl FnOnce(&mut Event)) {
-    story.run_told(1, op, |told| spoil(event(told)));
-    let told = story.history.operations().last().unwrap().event().unwrap().clone();
-    *story.events.last_mut().unwrap() = told;
-}
-
-/// The nodes did `done` and acknowledged `asked`, which they should have refused.
-fn acknowledge(story: &mut Story, asked: Op, done: Op, action: Action) {
-    let mut model = story.truth.last().unwrap().clone();
-    let mut told = answer(&mut model, &done);
-    event(&mut told).action = action;
-    if action == Action::Create {
-        event(&mut told).prev = None;
-    }
-    story.events.push(Arc::new(event(&mut told).clone()));
-    story.truth.push(model);
-    let id = story.call(3, asked);
-    story.answer_with(id, told);
+    (story, Final { store_index: 4, clock: Default::default(), root })
 }
 
 fn fault(answer: &mut Answer) -> &mut Fault {

@@ -12,7 +12,7 @@ use quorate_sim::workload::{Mix, Workload};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
-use super::story::{GENESIS, answer};
+use super::story::{GENESIS, answer, later};
 
 const NODES: u64 = 3;
 
@@ -54,6 +54,7 @@ pub fn execute(seed: u64, mix: Mix, clients: u64, operations: usize) -> (History
         late: vec![],
         now: 0,
     };
+    execution.let_time_pass();
     let mut clients: Vec<Client> = (0..clients).map(|_| Client::Idle).collect();
     while execution.history.operations().len() < operations {
         let at = execution.rng.random_range(0..clients.len());
@@ -70,6 +71,9 @@ impl Execution {
         self.now += 1_000;
         if self.rng.random_bool(0.1) {
             self.take_late();
+        }
+        if self.rng.random_bool(0.2) {
+            self.let_time_pass();
         }
         match state {
             Client::Idle => {
@@ -123,10 +127,15 @@ impl Execution {
             let known = self.known(node);
             let behind = self.rng.random_range(known..=self.events.len());
             self.catch_up(node, behind);
+            // Nobody sees an entry half applied.
+            while self.nodes[node as usize].model.due().is_some() {
+                self.catch_up(node, self.known(node) + 1);
+            }
             return answer(&mut self.nodes[node as usize].model, &op);
         }
         let answer = self.effect_on_truth(&op);
         self.catch_up(node, self.events.len());
+        self.nodes[node as usize].model.tell_time(self.truth.clock());
         answer
     }
 
@@ -137,6 +146,13 @@ impl Execution {
             *at = Position { store_index: event.index(), ..*at };
         }
         answer
+    }
+
+    /// A leader logs the time.
+    fn let_time_pass(&mut self) {
+        let ms = self.rng.random_range(0..600);
+        let stamp = later(&self.truth, ms);
+        self.events.extend(self.truth.advance(stamp).into_iter().map(Arc::new));
     }
 
     fn take_late(&mut self) {

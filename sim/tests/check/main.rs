@@ -6,3 +6,4 @@ mod execution;
 mod good;
 mod random;
 mod story;
+mod time;

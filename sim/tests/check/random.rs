@@ -15,9 +15,10 @@ use rand::{RngExt, SeedableRng};
 use super::execution::{execute, retold};
 use super::story::GENESIS;
 
-/// The mix for the search, which leaves local reads alone.
+/// The mix for the search, which leaves local reads alone, and does not judge what
+/// has lost a write with a time to live.
 fn without_local_reads() -> Mix {
-    Mix { local_read: 0, ..Mix::default() }
+    Mix { local_read: 0, ttl_percent: 12, refresh: 3, ..Mix::default() }
 }
 
 proptest! {
@@ -35,7 +36,7 @@ proptest! {
     fn both_checkers_accept_correct_executions(seed: u64, clients in 1u64..5, operations in 0usize..25) {
         let (history, hint) = execute(seed, without_local_reads(), clients, operations);
         prop_assert_eq!(linearizable::check(&history, &hint), Ok(()));
-        prop_assert_eq!(search(&history, GENESIS), Verdict::Linearizable);
+        prop_assert_ne!(search(&history, GENESIS), Verdict::Violation);
     }
 
     #[test]
@@ -48,7 +49,7 @@ proptest! {
         if let Some(spoiled) = spoil(&history, seed) {
             let certified = linearizable::check(&spoiled, &hint);
             let searched = search(&spoiled, GENESIS);
-            prop_assert!(certified.is_err() || searched == Verdict::Linearizable);
+            prop_assert!(certified.is_err() || searched != Verdict::Violation);
         }
     }
 }
@@ -59,12 +60,15 @@ fn most_spoiled_histories_are_rejected_by_both() {
     for seed in 0..500 {
         let (history, hint) = execute(seed, without_local_reads(), 3, 20);
         let Some(history) = spoil(&history, seed) else { continue };
+        let searched = search(&history, GENESIS);
+        if searched == Verdict::TooLarge {
+            continue;
+        }
         spoiled += 1;
-        let both = search(&history, GENESIS) == Verdict::Violation
-            && linearizable::check(&history, &hint).is_err();
-        rejected += u32::from(both);
+        let certified = linearizable::check(&history, &hint);
+        rejected += u32::from(searched == Verdict::Violation && certified.is_err());
     }
-    assert!(spoiled > 400, "only {spoiled} of 500 histories have an answer to spoil");
+    assert!(spoiled > 250, "only {spoiled} of 500 histories are spoiled and not too large");
     assert!(rejected * 10 > spoiled * 8, "only {rejected} of {spoiled} are rejected by both");
 }
 
@@ -115,8 +119,12 @@ fn spoil_answer(answer: &mut Answer, rng: &mut Xoshiro256PlusPlus) {
     match answer {
         _ if rng.random_bool(0.1) => *answer = Answer::Refused,
         Answer::Written { at, .. } | Answer::Fault { at, .. } | Answer::Read { at, .. }
-            if rng.random_bool(0.3) =>
+            if rng.random_bool(0.4) =>
         {
+            if rng.random_bool(0.3) {
+                at.clock.cluster_ms += 100_000;
+                return;
+            }
             at.store_index = at.store_index.saturating_add_signed(rng.random_range(1..4) - 2);
             at.store_index -= u64::from(at.store_index > 0);
         }
@@ -147,8 +155,9 @@ fn spoil_fault(fault: &mut Fault, rng: &mut Xoshiro256PlusPlus) {
 }
 
 fn spoil_node(node: &mut NodeView, rng: &mut Xoshiro256PlusPlus) {
-    match rng.random_range(0..5) {
+    match rng.random_range(0..6) {
         0 => node.created_index += 1,
+        4 if node.expires.is_some() => node.expires = None,
         1 => node.modified_index += 1,
         2 => node.dir = !node.dir,
         3 if !node.nodes.is_empty() => {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quorate_engine::tree::{Event, NodeView, Path, Read};
-use quorate_engine::{Change, Condition, Content, Position, Write};
+use quorate_engine::command::Stamp;
+use quorate_engine::tree::{Action, Event, NodeView, Path, Read};
+use quorate_engine::{Change, Condition, Content, Position, Refresh, Write};
 use quorate_sim::check::{self, Hint, Violation, linearizable, search};
 use quorate_sim::history::{Answer, History, Op, OpId, Server};
 use quorate_sim::model::Model;
@@ -49,6 +50,23 @@ impl Story {
             self.truth.push(model);
         }
         self.answers.insert(id, answer);
+    }
+
+    /// So much cluster time passes, and what is due goes.
+    pub fn pass(&mut self, ms: u64) {
+        let last = self.truth.last_mut().expect("there is a beginning");
+        last.tell_time(later(last, ms));
+        while let Some(event) = self.truth[self.truth.len() - 1].due() {
+            self.happen(event);
+        }
+    }
+
+    /// An event that nobody asked for, or not like this.
+    pub fn happen(&mut self, event: Event) {
+        let mut model = self.truth[self.truth.len() - 1].clone();
+        model.install(&event);
+        self.truth.push(model);
+        self.events.push(Arc::new(event));
     }
 
     /// A read finds the tree as it was at this store index.
@@ -150,6 +168,27 @@ impl Story {
     }
 }
 
+/// The nodes applied, and the client was told of, something else than the write.
+pub fn spoil_event(story: &mut Story, op: Op, spoil: impl FnOnce(&mut Event)) {
+    story.run_told(1, op, |told| spoil(event(told)));
+    let told = story.history.operations().last().unwrap().event().unwrap().clone();
+    *story.events.last_mut().unwrap() = told;
+}
+
+/// The nodes did `done` and acknowledged `asked`, which they should have refused.
+pub fn acknowledge(story: &mut Story, asked: Op, done: Op, action: Action) {
+    let mut model = story.truth.last().unwrap().clone();
+    let mut told = answer(&mut model, &done);
+    event(&mut told).action = action;
+    if action == Action::Create {
+        event(&mut told).prev = None;
+    }
+    story.events.push(Arc::new(event(&mut told).clone()));
+    story.truth.push(model);
+    let id = story.call(3, asked);
+    story.answer_with(id, told);
+}
+
 /// What the model answers, taking the effect.
 pub fn answer(model: &mut Model, op: &Op) -> Answer {
     let written = match op {
@@ -166,7 +205,14 @@ pub fn answer(model: &mut Model, op: &Op) -> Answer {
 }
 
 fn position(model: &Model) -> Position {
-    Position { store_index: model.store_index(), ..Position::default() }
+    let (store_index, clock) = (model.store_index(), model.clock());
+    Position { store_index, clock, ..Position::default() }
+}
+
+/// The clock of a tree, so much later.
+pub fn later(model: &Model, ms: u64) -> Stamp {
+    let cluster_ms = model.clock().cluster_ms + ms;
+    Stamp { cluster_ms, wall_ms: 1_000_000 + cluster_ms, tick_ms: 100 }
 }
 
 /// Spoils the event that a client is told of.
@@ -182,6 +228,21 @@ pub fn node(answer: &mut Answer) -> &mut NodeView {
     match answer {
         Answer::Read { found: Ok(node), .. } => node,
         other => panic!("nothing found: {other:?}"),
+    }
+}
+
+/// The seconds left that a client reads.
+pub fn ttl(answer: &mut Answer) -> u64 {
+    node(answer).expires.expect("it goes by itself").ttl
+}
+
+/// Spoils the clock of an answer.
+pub fn clock(answer: &mut Answer) -> &mut u64 {
+    match answer {
+        Answer::Written { at, .. } | Answer::Fault { at, .. } | Answer::Read { at, .. } => {
+            &mut at.clock.cluster_ms
+        }
+        other => panic!("no clock: {other:?}"),
     }
 }
 
@@ -204,29 +265,45 @@ pub fn write(at: &str, change: Change) -> Op {
 }
 
 pub fn set(at: &str, value: &str) -> Op {
-    write(at, Change::Set(Content::File(value.into())))
+    write(at, Change::Set { content: Content::File(value.into()), ttl: None })
 }
 
 pub fn set_dir(at: &str) -> Op {
-    write(at, Change::Set(Content::Dir))
+    write(at, Change::Set { content: Content::Dir, ttl: None })
+}
+
+pub fn set_for(at: &str, value: &str, ttl: u64) -> Op {
+    write(at, Change::Set { content: Content::File(value.into()), ttl: Some(ttl) })
+}
+
+pub fn set_dir_for(at: &str, ttl: u64) -> Op {
+    write(at, Change::Set { content: Content::Dir, ttl: Some(ttl) })
+}
+
+pub fn refresh(at: &str, ttl: u64) -> Op {
+    write(at, Change::Refresh { ttl, like: Refresh::Set })
+}
+
+pub fn post(at: &str, value: &str) -> Op {
+    write(at, Change::CreateInOrder { content: Content::File(value.into()), ttl: None })
 }
 
 pub fn create(at: &str, value: &str) -> Op {
-    write(at, Change::Create(Content::File(value.into())))
+    write(at, Change::Create { content: Content::File(value.into()), ttl: None })
 }
 
 pub fn update(at: &str, value: &str) -> Op {
-    write(at, Change::Update { value: value.into() })
+    write(at, Change::Update { value: Some(value.into()), ttl: None })
 }
 
 pub fn cas(at: &str, value: &str, before: &str) -> Op {
     let condition = Condition { value: Some(before.into()), index: None };
-    write(at, Change::CompareAndSwap { value: value.into(), condition })
+    write(at, Change::CompareAndSwap { value: value.into(), condition, ttl: None })
 }
 
 pub fn cas_index(at: &str, value: &str, index: u64) -> Op {
     let condition = Condition { value: None, index: Some(index) };
-    write(at, Change::CompareAndSwap { value: value.into(), condition })
+    write(at, Change::CompareAndSwap { value: value.into(), condition, ttl: None })
 }
 
 pub fn cad(at: &str, before: &str) -> Op {
@@ -257,3 +334,40 @@ pub fn list(at: &str) -> Op {
 pub fn local(at: &str) -> Op {
     Op::Read { read: Read { path: path(at), recursive: false }, local: true }
 }
+
+macro_rules! bad {
+    ($judge:ident; $($name:ident: $violation:ident |$story:ident| $body:block)*) => {$(
+        #[test]
+        fn $name() {
+            let mut $story = Story::new();
+            $body
+            let violation = $story.$judge().expect_err("it is not to be accepted");
+            assert!(matches!(violation, Violation::$violation { .. }), "{violation}");
+        }
+    )*};
+}
+
+macro_rules! good {
+    ($($name:ident: |$story:ident| $body:block)*) => {$(
+        #[test]
+        fn $name() {
+            let mut $story = Story::new();
+            $body
+            $story.judge().unwrap_or_else(|violation| panic!("{violation}"));
+            $story.judge_all().unwrap_or_else(|violation| panic!("{violation}"));
+        }
+    )*};
+}
+
+macro_rules! good_locally {
+    ($($name:ident: |$story:ident| $body:block)*) => {$(
+        #[test]
+        fn $name() {
+            let mut $story = Story::new();
+            $body
+            $story.judge_all().unwrap_or_else(|violation| panic!("{violation}"));
+        }
+    )*};
+}
+
+pub(crate) use {bad, good, good_locally};

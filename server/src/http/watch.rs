@@ -1,0 +1,173 @@
+//! `wait=true`: watches on the wire.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use quorate_engine::tree::{Event, Path, Read, Watch};
+use quorate_engine::{Done, Outcome, Refused, Request};
+
+use super::Server;
+use super::answer::{self, Answer};
+use super::form::Form;
+use crate::node::Node;
+
+/// Events taken from the engine at once for a stream.
+const STREAM_EVENTS: usize = 64;
+
+/// Bytes after which the lines that are ready are sent, more or less.
+const FRAME_BYTES: usize = 64 << 10;
+
+/// Begins a watch: everything behind the view that its headers speak of, or from
+/// `waitIndex` on.
+pub fn serve(server: &Server, path: Path, form: &Form) -> Answer {
+    let view = server.node.view();
+    if !view.ready {
+        return server.answers.refused(&Refused::NoLeader);
+    }
+    let at = view.position();
+    let mut initial = None;
+    if form.initial {
+        match view.read(&Read { path: path.clone(), recursive: form.recursive }) {
+            Ok((node, _)) => initial = Some(answer::initial_line(&node).into()),
+            Err(fault) => return server.answers.fault(&fault),
+        }
+    }
+    let watch = Watch {
+        path,
+        recursive: form.recursive,
+        from: form.wait_index.unwrap_or(at.store_index + 1),
+        limit: if form.stream { STREAM_EVENTS } else { 1 },
+    };
+    match view.tree.watch(&watch) {
+        Ok(missed) => {
+            let events = Events::new(server, watch, form.stream, initial, missed);
+            server.answers.watching(events, view.tree.history_first(), at)
+        }
+        Err(cleared) => server.answers.cleared(&cleared),
+    }
+}
+
+/// The body of a watch: a line an event, as they happen.
+///
+/// It asks the engine for more only when the connection has taken what was there:
+/// a client that is slow falls behind in the history window, which is the only
+/// buffer, and is told so when it falls out of it. Dropping it, as hyper does when
+/// the client goes, ends the watch in the engine.
+pub struct Events {
+    node: Node,
+    watch: Watch,
+    stream: bool,
+    /// A line that comes before all events.
+    initial: Option<Bytes>,
+    missed: std::vec::IntoIter<Arc<Event>>,
+    asked: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+    ended: bool,
+    _counted: Counted,
+}
+
+impl Events {
+    fn new(
+        server: &Server,
+        watch: Watch,
+        stream: bool,
+        initial: Option<Bytes>,
+        missed: Vec<Arc<Event>>,
+    ) -> Self {
+        Self {
+            node: server.node.clone(),
+            watch,
+            stream,
+            initial,
+            missed: missed.into_iter(),
+            asked: None,
+            ended: false,
+            _counted: Counted::new(&server.watchers),
+        }
+    }
+
+    /// Lines for the events that are there; none if there are none.
+    fn lines(&mut self) -> Option<Bytes> {
+        let first = self.missed.next()?;
+        let mut lines = answer::event_line(&first);
+        self.watch.from = first.index() + 1;
+        while lines.len() < FRAME_BYTES
+            && let Some(event) = self.missed.next()
+        {
+            lines.extend(answer::event_line(&event));
+            self.watch.from = event.index() + 1;
+        }
+        self.ended |= !self.stream;
+        Some(lines.into())
+    }
+
+    fn ask(&mut self) -> &mut Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let (node, watch) = (&self.node, &self.watch);
+        self.asked.get_or_insert_with(|| {
+            let (node, request) = (node.clone(), Request::Watch(watch.clone()));
+            Box::pin(async move { node.ask(request).await })
+        })
+    }
+}
+
+impl Body for Events {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        loop {
+            let line = self.initial.take();
+            if let Some(lines) = line.or_else(|| if self.ended { None } else { self.lines() }) {
+                return Poll::Ready(Some(Ok(Frame::data(lines))));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let outcome = ready!(self.ask().as_mut().poll(context));
+            self.asked = None;
+            match outcome {
+                Outcome::Done(Done::Watched { events, .. }) => self.missed = events.into_iter(),
+                Outcome::Refused(Refused::Stopping) => self.ended = true,
+                Outcome::Refused(refused) => {
+                    self.ended = true;
+                    let line = answer::error_line(&refused);
+                    return Poll::Ready(Some(Ok(Frame::data(line.into()))));
+                }
+                other => unreachable!("a watch is not answered by {other:?}"),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("watch", &self.watch).finish_non_exhaustive()
+    }
+}
+
+/// One watch, as long as this lives.
+struct Counted(Arc<AtomicU64>);
+
+impl Counted {
+    fn new(watchers: &Arc<AtomicU64>) -> Self {
+        watchers.fetch_add(1, Ordering::Relaxed);
+        Self(watchers.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
