@@ -120,7 +120,12 @@ fn writes() -> Vec<Case> {
         case(
             "prevExist=true without value over a file is refused with 200",
             [put("/a", "value=1"), put("/a", "prevExist=true")],
-            r#"{"errorCode":200,"message":"Value is Required in POST form","cause":"\"value\" is missing: prevExist=true without it would empty the key","index":4}"#,
+            r#"{"errorCode":200,"message":"Value is Required in POST form","cause":"prevExist=true without a value would empty the file","index":4}"#,
+        ),
+        case(
+            "prevExist=true without value over a file is refused with 200",
+            [put("/a", "value=1"), put("/a", "prevExist=true&prevIndex=4")],
+            r#""cause":"prevExist=true without a value would empty the file","index":0}"#,
         ),
         case(
             "conditions in the body of a DELETE are honoured",
@@ -214,13 +219,13 @@ fn elsewhere() -> Vec<Case> {
     vec![
         case(
             "a member is found by its id",
-            [get("/v2/members/8e9e05c52164694d")],
-            r#"{"id":"8e9e05c52164694d","name":"n1","#,
+            [get("/v2/members/b71f75320dc06a6c")],
+            r#"{"id":"b71f75320dc06a6c","name":"n1","#,
         ),
         case(
-            "statistics of the store count what clients asked for",
-            [get("/v2/keys/a"), get("/v2/stats/store")],
-            r#"{"getsSuccess":0,"getsFail":1,"#,
+            "statistics of the store count what clients asked for, once and as it ended",
+            [put("/a", "value=1"), delete("/a", "prevValue=2"), get("/v2/stats/store")],
+            r#""setsSuccess":1,"setsFail":0,"deleteSuccess":0,"deleteFail":0,"updateSuccess":0,"updateFail":0,"createSuccess":0,"createFail":0,"compareAndSwapSuccess":0,"compareAndSwapFail":0,"compareAndDeleteSuccess":0,"compareAndDeleteFail":1,"#,
         ),
         case("/version names Quorate, too", [get("/version")], r#","etcdcluster":"3.4.0","#),
         case("not there yet", [get("/v2/auth/enable")], "not supported yet: /v2/auth"),
