@@ -279,7 +279,8 @@ pub const EXCEPTIONS: [Exception; 23] = [
     },
 ];
 
-/// Which exceptions explain every difference, by number; none if one is left.
+/// Which exceptions explain every difference, by number: an empty list if there is
+/// none, nothing if one is left.
 pub fn explain(
     asked: &Asked,
     ours: &Answer,
@@ -287,6 +288,9 @@ pub fn explain(
     mortals: usize,
 ) -> Option<Vec<usize>> {
     let (mut ours, mut theirs, mut used) = (ours.clone(), theirs.clone(), Vec::new());
+    if differences(asked, &ours, &theirs, mortals).is_empty() {
+        return Some(used);
+    }
     for (number, exception) in (1..).zip(&EXCEPTIONS) {
         let before = (ours.clone(), theirs.clone());
         match exception.rule {
@@ -371,7 +375,9 @@ fn is_past(asked: &Asked, theirs: &Answer) -> bool {
 }
 
 fn is_removal(line: &str) -> bool {
-    line.starts_with("{\"action\":\"delete\"") || line.starts_with("{\"action\":\"expire\"")
+    ["delete", "compareAndDelete", "expire"]
+        .iter()
+        .any(|action| line.starts_with(&format!("{{\"action\":\"{action}\",")))
 }
 
 /// Whether an event says that a directory above the watched key is gone.
