@@ -92,6 +92,11 @@ impl Properties {
         ])
     }
 
+    /// None at all.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Tells every property.
     ///
     /// # Errors

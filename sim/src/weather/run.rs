@@ -169,7 +169,9 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     judge(&shared, dark, calm);
     let mut world = shared.lock();
     world.settle_disks();
-    Report::of(&mut world, faults)
+    let report = Report::of(&mut world, faults);
+    world.end();
+    report
 }
 
 /// From when on nothing may be acknowledged (ms), if so many are down that it is

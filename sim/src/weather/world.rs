@@ -505,6 +505,16 @@ impl World {
         }
     }
 
+    /// Lets go of what takes room. Tasks that never ended hold the world, and the
+    /// world holds the runtime that would end them: neither is freed before the
+    /// process ends.
+    pub fn end(&mut self) {
+        self.nodes.clear();
+        self.history = History::new();
+        self.hint = Hint::new(0);
+        self.properties = Properties::none();
+    }
+
     /// The end of every crash: nothing is lost any more, for the final look.
     pub fn settle_disks(&mut self) {
         for node in &mut self.nodes {
