@@ -26,6 +26,7 @@ pub(crate) struct Consensus {
     node: RawNode<Log>,
     rng: Rng,
     election_ticks: u32,
+    max_append_bytes: u64,
     /// (term, role, leader) for which the election timeout was drawn, and it.
     drawn: Option<((u64, StateRole, NodeId), u32)>,
 }
@@ -80,7 +81,8 @@ impl Consensus {
         let node = RawNode::new(&raft, log, &logger).expect("Config::check and wal::recover");
         // Mixed, so that nodes given one seed and lives of one node differ.
         let seed = config.seed ^ config.id.rotate_left(32) ^ config.boot.rotate_left(17);
-        Self { node, rng: Rng::new(seed), election_ticks: config.election_ticks, drawn: None }
+        let (election_ticks, max_append_bytes) = (config.election_ticks, config.max_append_bytes);
+        Self { node, rng: Rng::new(seed), election_ticks, max_append_bytes, drawn: None }
     }
 
     /// One tick of raft's clock, with the election timeout drawn from our own
@@ -223,7 +225,10 @@ impl Consensus {
         let mut ready = self.node.ready();
         let mut work = Work {
             number: ready.number(),
-            messages: merge(ready.take_messages().into_iter().filter_map(from_raft_message)),
+            messages: merge(
+                ready.take_messages().into_iter().filter_map(from_raft_message),
+                self.max_append_bytes,
+            ),
             held: ready
                 .take_persisted_messages()
                 .into_iter()
@@ -357,17 +362,29 @@ fn in_order(append: &RaftMessage) -> bool {
     term <= append.term
 }
 
-/// Appends to one follower that follow each other, as one.
-fn merge(messages: impl Iterator<Item = (NodeId, RaftMessage)>) -> Vec<(NodeId, RaftMessage)> {
+/// Appends to one follower that follow each other, as one, of so many bytes of
+/// entries at most unless a single append has more.
+fn merge(
+    messages: impl Iterator<Item = (NodeId, RaftMessage)>,
+    max_bytes: u64,
+) -> Vec<(NodeId, RaftMessage)> {
     let mut merged: Vec<(NodeId, RaftMessage)> = Vec::new();
+    let mut sizes: Vec<u64> = Vec::new();
     for (to, message) in messages {
-        let before = merged.iter_mut().rev().find(|(other, _)| *other == to);
-        match before {
-            Some((_, before)) if continues(before, &message) => {
+        let bytes = message.entries.iter().map(|entry| entry.data.len() as u64).sum();
+        let last = merged.iter_mut().zip(&mut sizes).rev().find(|((other, _), _)| *other == to);
+        match last {
+            Some(((_, before), size))
+                if continues(before, &message) && *size + bytes <= max_bytes =>
+            {
                 before.commit = before.commit.max(message.commit);
                 before.entries.extend(message.entries);
+                *size += bytes;
             }
-            _ => merged.push((to, message)),
+            _ => {
+                merged.push((to, message));
+                sizes.push(bytes);
+            }
         }
     }
     merged

@@ -2,7 +2,11 @@
 //! not what the log has been told of it so far.
 
 use quorate_engine::message::{RaftKind, RaftMessage};
-use quorate_engine::{Config, Engine, Entry, Image, Input, Member, Message, NodeId, Output};
+use quorate_engine::tree::Path;
+use quorate_engine::{
+    Change, Config, Content, Engine, Entry, Image, Input, Member, Message, NodeId, Output, Request,
+    Write,
+};
 
 /// n2 of three.
 fn newborn() -> (Engine, Vec<Output>) {
@@ -63,4 +67,43 @@ fn what_contradicts_a_committed_entry_halts_the_node() {
     take(&mut engine, vec![append(1, 1, (0, 0), 1)], first);
     let said = take(&mut engine, vec![append(3, 2, (0, 0), 1)], Vec::new());
     assert!(matches!(said.last(), Some(Output::Halt(_))), "{said:?}");
+}
+
+/// An answer to what n2 asks as a candidate and says as a leader.
+fn answer(kind: RaftKind, from: NodeId, term: u64, index: u64) -> Input {
+    let Input::Peer { message: Message::Raft(append), .. } = append(from, term, (0, 0), 0) else {
+        unreachable!("an append is a message of raft")
+    };
+    let message = Message::Raft(RaftMessage { kind, index, entries: Vec::new(), ..append });
+    Input::Peer { from, message }
+}
+
+#[test]
+fn what_is_written_together_leaves_in_messages_that_the_wire_carries() {
+    let (mut engine, first) = newborn();
+    take(&mut engine, Vec::new(), first);
+    while engine.view().role == quorate_engine::Role::Follower {
+        take(&mut engine, vec![Input::Tick { wall_ms: 0 }], Vec::new());
+    }
+    let term = engine.view().term + 1;
+    take(&mut engine, vec![answer(RaftKind::RequestPreVoteResponse, 1, term, 0)], Vec::new());
+    take(&mut engine, vec![answer(RaftKind::RequestVoteResponse, 1, term, 0)], Vec::new());
+    take(&mut engine, vec![answer(RaftKind::AppendResponse, 1, term, 1)], Vec::new());
+    let value: std::sync::Arc<str> = "x".repeat(600 << 10).into();
+    let write = |id| {
+        let change = Change::Set { content: Content::File(value.clone()), ttl: None };
+        let path = Path::new("/a").expect("a path");
+        Input::Client { id, request: Request::Write(Write { path, change }) }
+    };
+    let said = take(&mut engine, (1..=4).map(write).collect(), Vec::new());
+    let sizes: Vec<usize> = said
+        .iter()
+        .filter_map(|word| match word {
+            Output::Peer { to: 1, message: Message::Raft(raft) } if !raft.entries.is_empty() => {
+                Some(raft.entries.len())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [1; 4], "each two of them are more than max_append_bytes");
 }

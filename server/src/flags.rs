@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::identity::Identity;
 use crate::urls::Url;
-pub use bounds::Bounds;
+pub use bounds::{Bounds, MOST_WRITE_BYTES};
 use table::{Kind, Row};
 
 /// What the command line asks for.

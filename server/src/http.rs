@@ -14,6 +14,7 @@ mod stats;
 mod watch;
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -24,6 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::sleep;
@@ -44,6 +46,14 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a client may take over a request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client that has nothing to say is asked for a sign of life after this long,
+/// so that who vanishes over a watch does not keep its place for ever;
+const IDLE: Duration = Duration::from_secs(30);
+/// again after this long,
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+/// and let go after so many questions without an answer.
+const PROBES: u32 = 3;
 
 /// Bytes of bodies that are being read or whose requests wait for an answer.
 const MAX_PENDING_BODY_BYTES: usize = 256 << 20;
@@ -118,6 +128,9 @@ impl Server {
     async fn converse(self: Arc<Self>, stream: TcpStream, mut stopping: signal::Receiver<()>) {
         // Without it answers are only slower.
         let _ = stream.set_nodelay(true);
+        if let Err(error) = expect_signs_of_life(&stream) {
+            return debug!("a client's connection cannot be watched over: {error}");
+        }
         let head_patience = self.head_patience;
         let service = service_fn(move |request| {
             let server = self.clone();
@@ -179,6 +192,12 @@ impl Server {
         }
         answer::not_found()
     }
+}
+
+/// Has the kernel end the connection of a client that has vanished.
+fn expect_signs_of_life(stream: &TcpStream) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new().with_time(IDLE).with_interval(PROBE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive.with_retries(PROBES))
 }
 
 /// What follows an endpoint in a path: nothing, or something after a slash.
@@ -251,6 +270,18 @@ mod tests {
         }
         let idle = send(&address, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(rest(idle).await.starts_with("HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn the_kernel_asks_silent_clients_for_signs_of_life() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        expect_signs_of_life(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), PROBES);
     }
 
     #[tokio::test]

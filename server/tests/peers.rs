@@ -97,3 +97,17 @@ fn members_with_another_history_window_are_told_apart() {
     }
     assert_eq!(cluster.members[0].client().get("/health").unwrap().status, 503);
 }
+
+#[test]
+fn what_others_have_agreed_upon_reaches_a_member_with_smaller_bounds() {
+    let mut cluster = Cluster::new(3);
+    cluster.members[2].flag("--max-body-bytes", "1000");
+    cluster.members[..2].iter_mut().for_each(common::Member::start);
+    cluster.members[..2].iter().for_each(common::Member::wait_until_healthy);
+    let value = "x".repeat(4 << 20);
+    let answer = cluster.members[0].client().put("/v2/keys/a", &format!("value={value}")).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    cluster.members[2].start();
+    cluster.members[2].wait_until_healthy();
+    assert!(cluster.members[2].client().get("/v2/keys/a").unwrap().body.contains(&value));
+}

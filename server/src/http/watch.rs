@@ -122,10 +122,15 @@ impl Events {
     }
 
     /// Takes from the view what has happened meanwhile: who is busy needs not wait
-    /// for the engine.
+    /// for the engine. If that is nothing, the engine need not look there again, and
+    /// it may leave the window.
     fn look(&mut self) -> Result<bool, Cleared> {
         if self.asked.is_none() {
-            self.missed = self.node.view().tree.watch(&self.watch)?.into_iter();
+            let view = self.node.view();
+            self.missed = view.tree.watch(&self.watch)?.into_iter();
+            if self.missed.as_slice().is_empty() {
+                self.watch.from = self.watch.from.max(view.tree.store_index() + 1);
+            }
         }
         Ok(!self.missed.as_slice().is_empty())
     }
@@ -233,5 +238,43 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use quorate_engine::{Config, Engine, Image, Member};
+
+    use super::*;
+    use crate::node::Word;
+
+    #[test]
+    fn the_engine_is_asked_for_what_the_view_does_not_show() {
+        let members = vec![Member { id: 1, peer_urls: Vec::new(), attributes: Default::default() }];
+        let (engine, _) = Engine::recover(Config::new(1, 1, members), Image::new()).unwrap();
+        let (node, inbox) = Node::new(engine.view());
+        for (from, asked) in [(1, 4), (4, 4), (9, 9)] {
+            let mut events = Events {
+                node: node.clone(),
+                watch: Watch { path: Path::root(), recursive: true, from, limit: 1 },
+                stream: false,
+                initial: None,
+                missed: Vec::new().into_iter(),
+                asked: None,
+                ended: false,
+                written: Arc::default(),
+                _counted: Counted::new(&Arc::default()),
+            };
+            let polled = Pin::new(&mut events).poll_frame(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+            let Ok(Word::Client { request: Request::Watch(watch), .. }) = inbox.try_recv() else {
+                panic!("the engine is not asked")
+            };
+            assert_eq!(watch.from, asked);
+            drop(events);
+            assert!(matches!(inbox.try_recv(), Ok(Word::Forget { .. })));
+        }
     }
 }

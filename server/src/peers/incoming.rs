@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::flags::MOST_WRITE_BYTES;
 use crate::frame::{self, GREETING_BYTES, Greeting};
 use crate::identity::Identity;
 use crate::node::Word;
@@ -38,10 +39,10 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Peers of this identity speak to this inbox, in frames within what the
-    /// configuration lets them carry.
+    /// Peers of this identity speak to this inbox, in frames within what any
+    /// member's flags let it carry.
     pub fn new(identity: Identity, inbox: SyncSender<Word>, config: &Config) -> Arc<Self> {
-        let entry = config.max_value_bytes + config.max_key_bytes + config.max_attribute_bytes;
+        let entry = MOST_WRITE_BYTES + config.max_attribute_bytes;
         let append = usize::try_from(config.max_append_bytes).unwrap_or(usize::MAX);
         let max_frame = entry.saturating_add(append).saturating_add(config.chunk_bytes) * 2;
         Arc::new(Self { identity, inbox, max_frame, current: Mutex::default() })
