@@ -150,19 +150,19 @@ impl Consensus {
     /// What a leader of this or a later term says must agree with what is
     /// committed here, and with what was acknowledged to it.
     fn contradiction(&self, message: &RaftMessage) -> Result<(), Halt> {
-        let (log, committed) = (self.log(), self.committed());
+        let (last, committed) = (self.node.raft.raft_log.last_index(), self.committed());
         if message.term < self.term() {
             return Ok(());
         }
         match message.kind {
-            RaftKind::Heartbeat if message.commit > log.last() => {
-                Err(Halt::Amnesia { committed: message.commit, last: log.last() })
+            RaftKind::Heartbeat if message.commit > last => {
+                Err(Halt::Amnesia { committed: message.commit, last })
             }
             RaftKind::Append => {
                 let before = (message.index, message.log_term);
                 let entries = message.entries.iter().map(|entry| (entry.index, entry.term));
                 let differs = std::iter::once(before).chain(entries).find(|(index, term)| {
-                    *index <= committed && log.term_at(*index).is_some_and(|here| here != *term)
+                    *index <= committed && self.term_at(*index).is_some_and(|here| here != *term)
                 });
                 differs.map_or(Ok(()), |(index, _)| Err(Halt::Contradiction { index }))
             }
@@ -274,6 +274,12 @@ impl Consensus {
     /// The log.
     pub fn log(&self) -> &Log {
         self.node.raft.store()
+    }
+
+    /// The term of an entry held: by the log, or by raft on its way there, for
+    /// several messages may have been taken since the log was last told.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        self.node.raft.raft_log.term(index).ok().filter(|term| *term > 0)
     }
 
     /// The current term.

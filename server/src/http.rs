@@ -7,7 +7,9 @@ mod form;
 mod fuzzing;
 mod json;
 mod keys;
+mod listing;
 mod members;
+mod node;
 mod stats;
 mod watch;
 
@@ -32,6 +34,7 @@ use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
 pub use fuzzing::request_parse;
+use watch::Lines;
 
 /// Client connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 16_384;
@@ -61,6 +64,8 @@ pub struct Server {
     gets: Gets,
     /// Watches open.
     watchers: Arc<AtomicU64>,
+    /// What they have been shown lately.
+    lines: Arc<Lines>,
 }
 
 /// How reads were answered.
@@ -75,9 +80,17 @@ impl Server {
     pub fn new(node: Node, flags: &Flags, local_reads: bool) -> Arc<Self> {
         let (name, answers) = (flags.name.clone(), KeyAnswers::new(flags.identity.cluster));
         let bodies = Bodies::new(flags.bounds.body_bytes, MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
-        let head_patience = HEAD_PATIENCE;
-        let (gets, watchers) = Default::default();
-        Arc::new(Self { node, name, local_reads, answers, bodies, head_patience, gets, watchers })
+        Arc::new(Self {
+            node,
+            name,
+            local_reads,
+            answers,
+            bodies,
+            head_patience: HEAD_PATIENCE,
+            gets: Gets::default(),
+            watchers: Arc::default(),
+            lines: Arc::default(),
+        })
     }
 
     /// Accepts clients for ever; each connection ends in good order when `stopping`
@@ -203,6 +216,7 @@ mod tests {
             head_patience: head,
             gets: Gets::default(),
             watchers: Arc::default(),
+            lines: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

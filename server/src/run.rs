@@ -27,8 +27,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the disk may take over what it has been given.
 const LAST_WRITES: Duration = Duration::from_secs(10);
 
-/// How often this member makes itself known until the cluster has taken note.
-const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often this member makes itself known until the cluster has taken note: until
+/// then lists of members do not say where it serves.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Everything that must be had before the first byte is written.
 struct Ready {

@@ -214,13 +214,13 @@ fn elsewhere() -> Vec<Case> {
     vec![
         case(
             "a member is found by its id",
-            [get("/v2/members/8e9e05c52164694d")],
-            r#"{"id":"8e9e05c52164694d","name":"n1","#,
+            [get("/v2/members/b71f75320dc06a6c")],
+            r#"{"id":"b71f75320dc06a6c","name":"n1","#,
         ),
         case(
-            "statistics of the store count what clients asked for",
-            [get("/v2/keys/a"), get("/v2/stats/store")],
-            r#"{"getsSuccess":1,"getsFail":1,"setsSuccess":0,"#,
+            "statistics of the store count what clients asked for, once and as it ended",
+            [put("/a", "value=1"), delete("/a", "prevValue=2"), get("/v2/stats/store")],
+            r#""setsSuccess":1,"setsFail":0,"deleteSuccess":0,"deleteFail":0,"updateSuccess":0,"updateFail":0,"createSuccess":0,"createFail":0,"compareAndSwapSuccess":0,"compareAndSwapFail":0,"compareAndDeleteSuccess":0,"compareAndDeleteFail":1,"#,
         ),
         case("/version names Quorate, too", [get("/version")], r#","etcdcluster":"3.4.0","#),
         case("not there yet", [get("/v2/auth/enable")], "not supported yet: /v2/auth"),

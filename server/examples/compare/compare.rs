@@ -8,6 +8,9 @@ use crate::wire::Answer;
 /// How far apart the two servers may see one instant.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
+/// How far apart they may have started.
+const START_TOLERANCE: Duration = Duration::from_secs(60);
+
 /// By how many digits nanoseconds and a ttl can make one node longer than another.
 const DIGITS: usize = 11;
 
@@ -45,7 +48,7 @@ pub fn differences(asked: &Asked, ours: &Answer, theirs: &Answer, mortals: usize
     let (mine, etcds) = (Body::of(asked, ours), Body::of(asked, theirs));
     if mine.text != etcds.text {
         note("body", &mine.text, &etcds.text);
-    } else if !mine.is_close_to(&etcds) {
+    } else if !mine.is_close_to(&etcds, asked.path()) {
         note("times", &mine.times, &etcds.times);
     }
     if ours.ended != theirs.ended {
@@ -104,21 +107,22 @@ impl Body {
         }
     }
 
-    fn is_close_to(&self, other: &Self) -> bool {
+    fn is_close_to(&self, other: &Self, path: &str) -> bool {
+        let most = if path == "/v2/stats/self" { START_TOLERANCE } else { TOLERANCE };
         self.times.len() == other.times.len()
-            && self.times.iter().zip(&other.times).all(|(ours, theirs)| close(ours, theirs))
+            && self.times.iter().zip(&other.times).all(|(ours, theirs)| close(ours, theirs, most))
     }
 }
 
 /// Two instants or two numbers of seconds that may mean the same, written alike.
-fn close(ours: &str, theirs: &str) -> bool {
+fn close(ours: &str, theirs: &str, most: Duration) -> bool {
     if let (Ok(ours), Ok(theirs)) = (ours.parse::<i64>(), theirs.parse::<i64>()) {
-        return ours.abs_diff(theirs) <= TOLERANCE.as_secs();
+        return ours.abs_diff(theirs) <= most.as_secs();
     }
     match (instant(ours), instant(theirs)) {
         (Some(ours), Some(theirs)) => {
             let apart = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours));
-            apart.is_ok_and(|apart| apart <= TOLERANCE)
+            apart.is_ok_and(|apart| apart <= most)
         }
         _ => is_go_duration(ours) && is_go_duration(theirs),
     }
@@ -131,12 +135,24 @@ fn instant(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(text).ok().filter(|_| alike)
 }
 
-/// Digits and units, as in `"12m8.08s"`.
+/// A duration as Go writes it, `"12m8.08s"`: whole numbers of the larger units, and
+/// a fraction down to the nanosecond without zeros at its end.
 fn is_go_duration(text: &str) -> bool {
     let text = text.trim_matches('"');
-    text.ends_with('s')
-        && text.starts_with(|char: char| char.is_ascii_digit())
-        && text.chars().all(|char| char.is_ascii_digit() || ".hmsµn".contains(char))
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "1s"));
+    let digits = fraction.trim_end_matches(|char: char| !char.is_ascii_digit());
+    let most = match &fraction[digits.len()..] {
+        "s" => 9,
+        "ms" => 6,
+        "µs" => 3,
+        _ => 0,
+    };
+    text.starts_with(|char: char| char.is_ascii_digit())
+        && whole.chars().all(|char| char.is_ascii_digit() || "hmsµn".contains(char))
+        && digits.chars().all(|char| char.is_ascii_digit())
+        && (1..=most).contains(&digits.len())
+        && !digits.ends_with('0')
+        && text.ends_with('s')
 }
 
 /// Takes the values of a field out of a JSON text. A string of it cannot look like
@@ -308,6 +324,16 @@ mod tests {
         ] {
             let expected: &[&str] = if close { &[] } else { &["times"] };
             assert_eq!(with_body(ours, theirs), expected, "{ours} {theirs}");
+        }
+    }
+
+    #[test]
+    fn durations_are_gos() {
+        for good in ["12m8.08s", "1h0m0s", "250ms", "685.807872ms", "1.5µs", "0s", "12ns"] {
+            assert!(is_go_duration(good), "{good}");
+        }
+        for bad in ["", "s", "12", "1.0s", "685.8078720000001ms", "1.s", "-1s", "x1s", "1.5ns"] {
+            assert!(!is_go_duration(bad), "{bad}");
         }
     }
 

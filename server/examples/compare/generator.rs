@@ -16,39 +16,51 @@ pub const KINDS: [&str; 7] =
     ["keys", "in-order", "ttl", "watch", "expire", "malformed", "elsewhere"];
 
 /// A program of steps of these kinds.
-pub fn program(kinds: &[&str]) -> BoxedStrategy<Vec<Step>> {
-    let kinds: Vec<String> = kinds.iter().map(|&kind| kind.to_owned()).collect();
-    let steps = {
-        let all = [
-            (70, "keys", on_keys(false).boxed()),
-            (6, "in-order", in_order(false).boxed()),
-            (8, "ttl", prop_oneof![3 => on_keys(true), 1 => in_order(true)].boxed()),
-            (9, "watch", watch(-12..3).boxed()),
-            (6, "malformed", malformed().boxed()),
-            (4, "elsewhere", elsewhere().boxed()),
-        ];
-        let asked = all.into_iter().filter(|(_, kind, _)| kinds.iter().any(|it| it == kind));
-        let drawn: Vec<_> = asked.map(|(weight, _, steps)| (weight, steps)).collect();
-        // Only `expire` has been asked for: what it needs to be about something.
-        let drawn = if drawn.is_empty() { vec![(1, on_keys(false).boxed())] } else { drawn };
-        Union::new_weighted(drawn).prop_map(Step::Send).boxed()
-    };
-    let has = |kind: &str| kinds.iter().any(|it| it == kind);
-    let plain = vec(steps.clone(), 4..36);
-    let mut programs = vec![(100, plain.boxed())];
-    if has("expire") {
-        let parts = (vec(steps.clone(), 0..8), expire(), vec(steps.clone(), 0..12));
-        let joined =
-            parts.prop_map(|(before, expire, after)| [before, vec![expire], after].concat());
-        programs.push((3, joined.boxed()));
+pub fn program(kinds: &[&'static str]) -> BoxedStrategy<Vec<Step>> {
+    let steps = steps(kinds);
+    let mut programs = vec![(100, vec(steps.clone(), 4..36).boxed())];
+    if kinds.contains(&"expire") {
+        programs.push((2, with_expiry(steps.clone(), kinds.contains(&"watch")).boxed()));
     }
-    if has("watch") {
-        let watches = watch(-1_002..-994).prop_map(Step::Send);
-        let parts = (vec(watches, 1..5), vec(steps, 0..8));
-        let joined = parts.prop_map(|(watches, rest)| [vec![Step::Fill], watches, rest].concat());
-        programs.push((1, joined.boxed()));
+    if kinds.contains(&"watch") {
+        programs.push((1, with_full_history(steps).boxed()));
     }
     Union::new_weighted(programs).boxed()
+}
+
+fn steps(kinds: &[&'static str]) -> BoxedStrategy<Step> {
+    let all = [
+        (66, "keys", on_keys(false).boxed()),
+        (6, "in-order", in_order(false).boxed()),
+        (8, "ttl", prop_oneof![3 => on_keys(true), 1 => in_order(true)].boxed()),
+        (12, "watch", watch(-12..3).boxed()),
+        (6, "malformed", malformed().boxed()),
+        (4, "elsewhere", elsewhere().boxed()),
+    ];
+    let asked = all.into_iter().filter(|(_, kind, _)| kinds.contains(kind));
+    let mut drawn: Vec<_> = asked.map(|(weight, _, steps)| (weight, steps)).collect();
+    if drawn.is_empty() {
+        // Only `expire` has been asked for: something for it to be about.
+        drawn.push((1, on_keys(false).boxed()));
+    }
+    Union::new_weighted(drawn).prop_map(Step::Send).boxed()
+}
+
+/// Some steps, watches that wait, keys that expire, and some more steps and watches.
+fn with_expiry(steps: BoxedStrategy<Step>, watched: bool) -> impl Strategy<Value = Vec<Step>> {
+    let most = if watched { 4 } else { 1 };
+    let watches = || vec(watch(-8..1).prop_map(Step::Send), 0..most);
+    let parts = (vec(steps.clone(), 0..8), watches(), expire(), watches(), vec(steps, 0..12));
+    parts.prop_map(|(before, live, expire, past, after)| {
+        [before, live, vec![expire], past, after].concat()
+    })
+}
+
+/// As many events as are remembered, and watches from about the first of them.
+fn with_full_history(steps: BoxedStrategy<Step>) -> impl Strategy<Value = Vec<Step>> {
+    let watches = watch(-1_002..-994).prop_map(Step::Send);
+    let parts = (vec(watches, 1..5), vec(steps, 0..8));
+    parts.prop_map(|(watches, after)| [vec![Step::Fill], watches, after].concat())
 }
 
 /// Names as they are in a path. None begins with another: etcd's history takes
@@ -204,10 +216,15 @@ fn watch(from: std::ops::Range<i64>) -> impl Strategy<Value = Request> {
     let index = from.prop_map(Value::Now);
     let params = params(vec![
         maybe("waitIndex", 50, index),
-        maybe("recursive", 50, boolean()),
-        maybe("stream", 40, boolean()),
+        maybe("recursive", 60, boolean()),
+        maybe("stream", 50, boolean()),
     ]);
-    (path(), params).prop_map(|(path, mut query)| {
+    let paths = prop_oneof![
+        1 => Just("/v2/keys".to_owned()),
+        3 => name().prop_map(|name| format!("/v2/keys/{name}")),
+        2 => path(),
+    ];
+    (paths, params).prop_map(|(path, mut query)| {
         query.insert(0, Param::Pair("wait", Value::Text("true".into())));
         Request { query, ..Request::new("GET", &path) }
     })
@@ -221,13 +238,13 @@ fn expire() -> impl Strategy<Value = Step> {
         maybe("ttl", 90, ttl()),
         maybe("value", 80, value()),
         maybe("dir", 25, boolean()),
-        maybe("prevExist", 25, boolean()),
+        maybe("prevExist", 10, boolean()),
         maybe("refresh", 15, boolean()),
     ]);
     let post = params(vec![maybe("ttl", 100, ttl()), maybe("value", 80, value())]);
     let writes = prop_oneof![6 => write("PUT", put), 1 => write("POST", post)];
     let now = params(vec![maybe("ttl", 100, Just(Value::Text("0".into())))]);
-    (vec(writes, 1..9), weighted(0.3, write("PUT", now))).prop_map(|(mut writes, last)| {
+    (vec(writes, 3..11), weighted(0.3, write("PUT", now))).prop_map(|(mut writes, last)| {
         writes.extend(last);
         Step::Expire(writes)
     })

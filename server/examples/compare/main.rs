@@ -12,6 +12,7 @@ mod program;
 mod requests;
 mod seen;
 mod servers;
+mod tally;
 mod transcript;
 mod wire;
 
@@ -26,6 +27,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use exceptions::EXCEPTIONS;
 use program::{Played, Step, Stop, play};
 use servers::{Kind, Pair};
+use tally::Tally;
 use transcript::transcript;
 
 const USAGE: &str = "usage: compare DIRECTORY [--seed N] [--requests N] \
@@ -96,44 +98,32 @@ fn compare(options: &Options) -> Result<bool> {
         }
         println!("{} cases of {} exceptions were played", cases.len(), EXCEPTIONS.len());
     }
-    Ok(compare_at_random(options)? && well)
+    let only_cases = options.only == [CASES];
+    Ok((only_cases || compare_at_random(options)?) && well)
 }
 
 /// Plays programs until enough requests were answered alike; whether they were.
 fn compare_at_random(options: &Options) -> Result<bool> {
-    let mut tally = [0; EXCEPTIONS.len()];
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&options.seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let programs = generator::program(&options.only);
     let mut pair = Pair::start(options.kind, &options.dir)?;
-    let (begin, mut requests, mut played) = (Instant::now(), 0, 0);
-    while requests < options.requests {
+    let (begin, mut tally) = (Instant::now(), Tally::default());
+    while tally.requests < options.requests {
         let tree = programs.new_tree(&mut runner).map_err(|reason| reason.to_string())?;
         let program = tree.current();
         let found = play_in_time(&program, &mut pair, options)?;
-        played += 1;
-        requests += program.iter().map(Step::requests).sum::<usize>();
-        for (_, number) in &found.exceptions {
-            tally[number - 1] += 1;
-        }
+        tally.add(&program, &found);
         if found.stop.is_some() {
-            println!("program {played} of seed {} shows a difference", options.seed);
+            println!("program {} of seed {} shows a difference", tally.programs, options.seed);
             let (found, how) = smaller(tree, found, options)?;
             println!("{how}:\n\n{}", transcript(&found, options.kind));
             return Ok(false);
         }
     }
-    let seconds = begin.elapsed().as_secs();
-    println!(
-        "{requests} requests in {played} programs of seed {} in {seconds} s: no difference{}",
-        options.seed,
-        if tally == [0; EXCEPTIONS.len()] { "" } else { " but" }
-    );
-    for (exception, count) in EXCEPTIONS.iter().zip(tally).filter(|(_, count)| *count > 0) {
-        println!("{count:6} × {} ({})", exception.name, exception.reason);
-    }
+    print!("seed {}, {} s: {tally}", options.seed, begin.elapsed().as_secs());
     Ok(true)
 }
 

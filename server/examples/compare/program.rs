@@ -192,17 +192,20 @@ impl Play<'_> {
     }
 
     fn judge(&mut self, at: usize) {
-        let exchange = &self.played.exchanges[at];
-        let (asked, ours, theirs) = (&exchange.asked, &exchange.ours, &exchange.theirs);
-        let found = differences(asked, ours, theirs, self.mortals);
-        if found.is_empty() {
-            return;
-        }
-        let used = exceptions::explain(asked, ours, theirs, self.mortals);
-        match used {
+        let Exchange { asked, ours, theirs, .. } = &self.played.exchanges[at];
+        match self.exceptions(at) {
             Some(used) => self.played.exceptions.extend(used.iter().map(|&number| (at, number))),
-            None => self.played.stop = Some(Stop::Different(at, found)),
+            None => {
+                let found = differences(asked, ours, theirs, self.mortals);
+                self.played.stop = Some(Stop::Different(at, found));
+            }
         }
+    }
+
+    /// The exceptions that an exchange needs; none if there is another difference.
+    fn exceptions(&self, at: usize) -> Option<Vec<usize>> {
+        let Exchange { asked, ours, theirs, .. } = &self.played.exchanges[at];
+        exceptions::explain(asked, ours, theirs, self.mortals)
     }
 
     /// The writes, and then nothing until all that is mortal among them is gone.
@@ -249,23 +252,21 @@ impl Play<'_> {
         }
     }
 
-    /// Listens to all watches until both servers have said the same and nothing
-    /// more, or nothing for long enough; then compares.
+    /// Listens to all watches until both servers have said what they should and
+    /// nothing more, or nothing for long enough; then judges.
     fn hear_out(&mut self) -> Result<()> {
         let mut heard = Instant::now();
-        loop {
-            let mut same = true;
+        while !self.watches.is_empty() {
             for (at, mine, etcds) in &mut self.watches {
                 let exchange = &mut self.played.exchanges[*at];
                 let (ours, theirs) = (mine.pump(POLL)?, etcds.pump(POLL)?);
-                same &= ours.ended == theirs.ended
-                    && ours.body.lines().count() == theirs.body.lines().count();
                 if ours != exchange.ours || theirs != exchange.theirs {
                     (exchange.ours, exchange.theirs) = (ours, theirs);
                     heard = Instant::now();
                 }
             }
-            if self.watches.is_empty() || heard.elapsed() > if same { SILENCE } else { LATE } {
+            let well = || self.watches.iter().all(|(at, ..)| self.exceptions(*at).is_some());
+            if heard.elapsed() > LATE || heard.elapsed() > SILENCE && well() {
                 break;
             }
         }

@@ -14,7 +14,10 @@ use crate::seen::Seen;
 use crate::wire::{Answer, Connection};
 
 /// How long a server may take until it serves.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is asked meanwhile.
+const POLL: Duration = Duration::from_millis(50);
 
 /// What both advertise: the same, so that identifiers and lists of members are.
 const CLIENTS: &str = "http://127.0.0.1:2379";
@@ -99,24 +102,31 @@ impl Server {
         Ok(Self { process, port, connection: Connection::new(port), home })
     }
 
-    /// Waits until it is healthy and knows the cluster's version: the last of three
-    /// entries that precede the first of a client.
+    /// Waits until it is healthy and has made the entries that precede the first of
+    /// a client: the member, what it advertises, the cluster's version.
     fn wait(&mut self) -> Result<(), Box<dyn Error>> {
+        let serving = [("/health", "true"), ("/v2/machines", CLIENTS), ("/version", "\"3.4.0\"")];
         let until = Instant::now() + PATIENCE;
-        while !self.says("/health", "true") || !self.says("/version", "\"3.4.0\"") {
+        loop {
+            sleep(POLL);
+            if serving.iter().all(|(path, word)| self.says(path, word)) {
+                return Ok(());
+            }
             if Instant::now() > until || self.process.try_wait()?.is_some() {
                 let log = std::fs::read_to_string(self.home.with_extension("log"))?;
                 return Err(format!("{} does not serve:\n{log}", self.home.display()).into());
             }
-            sleep(Duration::from_millis(10));
         }
-        Ok(())
     }
 
     fn says(&mut self, path: &str, word: &str) -> bool {
         let asked = Request::new("GET", path).resolve(&Seen::default());
         let sent = self.connection.send(&asked.bytes());
         let answer = sent.and_then(|()| self.connection.receive(false));
+        if answer.is_err() {
+            // What may still come of it is not to be taken for a later answer.
+            self.connection = Connection::new(self.port);
+        }
         answer.is_ok_and(|answer| answer.status == 200 && answer.body.contains(word))
     }
 }

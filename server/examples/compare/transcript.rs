@@ -6,7 +6,7 @@ use crate::program::{Exchange, Played, Stop};
 use crate::servers::Kind;
 use crate::wire::Answer;
 
-/// The exchanges of what was played, up to the one that differs, and in what.
+/// The exchanges of what was played, and in what one of them differs.
 pub fn transcript(played: &Played, kind: Kind) -> String {
     let Some(Stop::Different(at, found)) = &played.stop else { return String::new() };
     let names = match kind {
@@ -15,7 +15,7 @@ pub fn transcript(played: &Played, kind: Kind) -> String {
     };
     let mut out = "at=http://127.0.0.1:2379   # either server, freshly started\n".to_owned();
     let mut repeated: Option<(String, usize)> = None;
-    for exchange in &played.exchanges[..=*at] {
+    for exchange in &played.exchanges {
         let command = exchange.asked.curl();
         match &mut repeated {
             Some((last, times)) if *last == command => {
@@ -33,7 +33,8 @@ pub fn transcript(played: &Played, kind: Kind) -> String {
         repeated = Some((command, 0));
     }
     tell_repeated(&mut repeated, &mut out);
-    let _ = writeln!(out, "\nThe answers to the last command that is marked differ:");
+    let differing = played.exchanges[*at].asked.curl();
+    let _ = writeln!(out, "\nThe answers differ to {differing}");
     for difference in found {
         let _ = writeln!(out, "  {difference}");
     }
@@ -46,37 +47,46 @@ fn tell_repeated(repeated: &mut Option<(String, usize)>, out: &mut String) {
     }
 }
 
-/// Lines that both have once, others by the name of who said them.
+/// What both say once, what one says by its name.
 fn tell_answers(exchange: &Exchange, names: [&str; 2], out: &mut String) {
-    let (ours, theirs) = (lines(&exchange.ours), lines(&exchange.theirs));
-    for line in &ours {
-        let who = if theirs.contains(line) { "" } else { names[0] };
+    let (ours, theirs) = (head(&exchange.ours), head(&exchange.theirs));
+    let both = ours.iter().filter(|line| theirs.contains(line));
+    tell("", both, out);
+    tell(names[0], ours.iter().filter(|line| !theirs.contains(line)), out);
+    tell(names[1], theirs.iter().filter(|line| !ours.contains(line)), out);
+    let (ours, theirs) = (body(&exchange.ours), body(&exchange.theirs));
+    let both = ours.iter().zip(&theirs).take_while(|(ours, theirs)| ours == theirs).count();
+    tell("", &ours[..both], out);
+    tell(names[0], &ours[both..], out);
+    tell(names[1], &theirs[both..], out);
+}
+
+fn tell<'a>(who: &str, lines: impl IntoIterator<Item = &'a String>, out: &mut String) {
+    for line in lines {
         let _ = writeln!(out, "  {who:7} | {line}");
-    }
-    for line in theirs.iter().filter(|line| !ours.contains(line)) {
-        let _ = writeln!(out, "  {:7} | {line}", names[1]);
     }
 }
 
-/// An answer without the headers that every one has.
-fn lines(answer: &Answer) -> Vec<String> {
-    let mut lines = vec![match answer.status {
-        0 => "no answer".to_owned(),
-        status => status.to_string(),
-    }];
+/// Status and headers, but for those that every answer has.
+fn head(answer: &Answer) -> Vec<String> {
     let every = |name: &str| name == "date" || name.starts_with("access-control-");
     let headers = answer.headers.iter().filter(|(name, _)| !every(name));
-    lines.extend(headers.map(|(name, value)| match &**name {
-        // Each counts these by itself.
-        "x-raft-index" | "x-raft-term" => format!("{name}: …"),
-        name => format!("{name}: {value}"),
-    }));
-    lines[1..].sort_unstable();
-    lines.extend(answer.body.lines().map(str::to_owned));
-    if !answer.ended {
-        lines.push("(and more may come)".to_owned());
-    }
+    let mut lines: Vec<String> = headers
+        .map(|(name, value)| match &**name {
+            // Each counts these by itself.
+            "x-raft-index" | "x-raft-term" => format!("{name}: …"),
+            name => format!("{name}: {value}"),
+        })
+        .collect();
+    lines.sort_unstable();
     lines
+        .insert(0, if answer.status == 0 { "no answer".into() } else { answer.status.to_string() });
+    lines
+}
+
+fn body(answer: &Answer) -> Vec<String> {
+    let more = (!answer.ended).then(|| "(and more may come)".to_owned());
+    answer.body.lines().map(str::to_owned).chain(more).collect()
 }
 
 #[cfg(test)]
@@ -115,8 +125,8 @@ curl -sg --path-as-is -i \"$at\"'/a'
 curl -sg --path-as-is -i \"$at\"'/b'
           | 200
   quorate | x-etcd-index: 4
-          | {}
   etcd    | x-etcd-index: 5
+          | {}
 ";
         assert!(told.contains(expected), "{told}");
     }

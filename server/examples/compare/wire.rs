@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long a server may take to answer anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a server said to one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// 0: the connection ended without an answer.
+    /// 0: none came, or the connection ended without one.
     pub status: u16,
     /// Names in lower case, in the order in which they came.
     pub headers: Vec<(String, String)>,
@@ -65,7 +65,8 @@ impl Connection {
     }
 
     /// The whole answer to what was sent, or for a watch its head: the body
-    /// follows while it is [pumped](Self::pump).
+    /// follows while it is [pumped](Self::pump). None within [`PATIENCE`] is an
+    /// answer, too.
     pub fn receive(&mut self, watch: bool) -> io::Result<Answer> {
         loop {
             match self.answer()? {
@@ -76,12 +77,10 @@ impl Connection {
                     }
                     return Ok(answer);
                 }
-                _ if self.closed => {
+                _ if self.closed || !self.read(PATIENCE)? => {
+                    let ended = self.closed;
                     *self = Self::new(self.port);
-                    return Ok(Answer { ended: true, ..Answer::default() });
-                }
-                _ if !self.read(PATIENCE)? => {
-                    return Err(io::Error::new(ErrorKind::TimedOut, "a server does not answer"));
+                    return Ok(Answer { ended, ..Answer::default() });
                 }
                 _ => {}
             }

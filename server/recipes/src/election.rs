@@ -1,6 +1,6 @@
 //! Leader election: one of many candidates, known to all.
 //!
-//! The office is a [`lock`](crate::lock) whose value begins with the holder's name;
+//! The office is a [`lock`] whose value begins with the holder's name;
 //! its token is the term. A candidate waits for the office, the leader keeps it, an
 //! observer follows the key. Resigning frees it at once, dying after one TTL.
 //!

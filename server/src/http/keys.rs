@@ -9,6 +9,7 @@ use quorate_engine::{Change, Condition, Content, Done, Outcome, Refresh, Refused
 
 use super::answer::{self, Answer};
 use super::form::{Form, FormError, invalid_form};
+use super::listing::Listing;
 use super::{Server, watch};
 
 const METHODS: &str = "HEAD,GET,PUT,POST,DELETE";
@@ -57,11 +58,12 @@ async fn read(server: &Server, key: &str, form: Form) -> Result<Answer, FormErro
     if form.wait {
         return Ok(watch::serve(server, path, &form));
     }
-    let found = server.node.view().read(&Read { path, recursive: form.recursive });
+    let view = server.node.view();
+    let found = Listing::new(&view.tree, Read { path, recursive: form.recursive });
     let counter = if found.is_ok() { &server.gets.success } else { &server.gets.fail };
     counter.fetch_add(1, Ordering::Relaxed);
     Ok(match found {
-        Ok((node, at)) => server.answers.read(&node, at),
+        Ok(listing) => server.answers.read(listing, view),
         Err(fault) => server.answers.fault(&fault),
     })
 }

@@ -35,15 +35,16 @@ impl<'a> From<&'a Member> for MemberBody<'a> {
 
 /// Answers a request on `/v2/members` and below; `rest` is what follows it.
 pub fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
-    server.answers.of_cluster(match (method, rest) {
+    let answer = match (method, rest) {
         (&Method::GET, "" | "/") => list(server),
         (&Method::GET, "/leader") => leader(server),
         (&Method::GET, rest) => by_id(server, &rest[1..]),
         (&Method::POST | &Method::PUT | &Method::DELETE, _) => {
             answer::not_yet(&format!("{method} of members"))
         }
-        _ => answer::method_not_allowed("GET,POST,DELETE,PUT"),
-    })
+        _ => return answer::method_not_allowed("GET,POST,DELETE,PUT"),
+    };
+    server.answers.of_cluster(answer)
 }
 
 /// `/v2/machines`: the clients' URLs in one line.

@@ -213,21 +213,32 @@ fn moment(at: SystemTime) -> String {
     humantime::format_rfc3339_nanos(at).to_string()
 }
 
-/// A duration as Go prints it: `12m8.08s`, `250ms`.
+/// A duration as Go prints it: `12m8.08s`, `250ms`, `1.5µs`.
 fn go_duration(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        return format!("{}ms", duration.as_secs_f64() * 1_000.0);
+    let nanos = duration.as_nanos();
+    match nanos {
+        0 => return "0s".into(),
+        1..1_000 => return format!("{nanos}ns"),
+        1_000..1_000_000 => return decimal(nanos, 1_000) + "µs",
+        1_000_000..1_000_000_000 => return decimal(nanos, 1_000_000) + "ms",
+        _ => {}
     }
-    let (minutes, seconds) = (duration.as_secs() / 60, duration.as_secs() % 60);
-    let nanos = format!("{:09}", duration.subsec_nanos());
-    let fraction = nanos.trim_end_matches('0');
-    let dot = if fraction.is_empty() { "" } else { "." };
-    let seconds = format!("{seconds}{dot}{fraction}s");
+    let minutes = duration.as_secs() / 60;
+    let seconds = decimal(nanos % 60_000_000_000, 1_000_000_000);
     match (minutes / 60, minutes % 60) {
-        (0, 0) => seconds,
-        (0, minutes) => format!("{minutes}m{seconds}"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
     }
+}
+
+/// So many units and their exact fraction, without zeros at its end; a unit is a
+/// power of a thousand.
+fn decimal(nanos: u128, unit: u128) -> String {
+    let fraction = format!("{:09}", nanos % unit * (1_000_000_000 / unit));
+    let fraction = fraction.trim_end_matches('0');
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{}{dot}{fraction}", nanos / unit)
 }
 
 #[cfg(test)]
@@ -236,14 +247,18 @@ mod tests {
 
     #[test]
     fn durations_look_as_go_prints_them() {
-        for (ms, text) in [
-            (250, "250ms"),
-            (1_000, "1s"),
-            (1_500, "1.5s"),
-            (728_080, "12m8.08s"),
-            (3_600_000, "1h0m0s"),
+        for (nanos, text) in [
+            (0, "0s"),
+            (999, "999ns"),
+            (1_500, "1.5µs"),
+            (250_000_000, "250ms"),
+            (685_807_872, "685.807872ms"),
+            (1_000_000_000, "1s"),
+            (1_000_000_001, "1.000000001s"),
+            (728_080_000_000, "12m8.08s"),
+            (3_600_000_000_000, "1h0m0s"),
         ] {
-            assert_eq!(go_duration(Duration::from_millis(ms)), text);
+            assert_eq!(go_duration(Duration::from_nanos(nanos)), text);
         }
     }
 }

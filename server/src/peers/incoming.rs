@@ -102,7 +102,7 @@ impl Incoming {
             return Err("it closed without a greeting".into());
         };
         let theirs = Greeting::decode(payload).map_err(|error| error.to_string())?;
-        let ours = Greeting::new(self.identity.cluster, self.identity.id, theirs.from);
+        let ours = Greeting::new(&self.identity, theirs.from);
         stream.write_all(&ours.frame()).await.map_err(|error| error.to_string())?;
         let expected = Greeting { from: theirs.from, to: ours.from, ..ours };
         if let Some(difference) = theirs.differs(&expected) {

@@ -170,18 +170,15 @@ impl World {
         self.node(id).alive.as_ref().is_some_and(|alive| alive.view.role == Role::Leader)
     }
 
-    /// How fast time goes. Messages overtake each other, so an entry may come before
-    /// the one in front of it and be refused, and the refusal be taken for an old one:
-    /// then the next heartbeat finds the gap. There and back go the entry and its
-    /// refusal, a tick later the heartbeat, an append that is refused, and the one that
-    /// brings the entry; each time a disk may have a write on its way.
+    /// How fast time goes. How long a commit takes has no bound where messages
+    /// overtake each other: an entry that comes before the one in front of it is
+    /// refused, and sent again. But raft rests on its taking less than an election
+    /// timeout.
     pub fn pace(&self) -> Pace {
         let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
-        let [_, link_ms] = self.scenario.links.delay_ms;
-        let [_, disk_ms] = self.scenario.disks.delay_ms;
-        let commit_ns = longest_ns + 4 * (2 * link_ms + disk_ms + 1) * 1_000_000;
-        let tick_ms = self.scenario.engine.tick_ms;
-        Pace { tick_ms, shortest_ns, longest_ns, commit_ns }
+        let config = self.scenario.config(self.seed, 1);
+        let commit_ns = longest_ns * u64::from(config.election_ticks);
+        Pace { tick_ms: config.tick_ms, shortest_ns, longest_ns, commit_ns }
     }
 
     /// The term, leader and clock that are in force, if somebody leads.
