@@ -8,7 +8,7 @@ use super::{scenario, stream};
 
 /// One node's clocks: how long its ticks are, and what its wall shows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     tick_ns: u64,
     offset_ms: i64,
 }

@@ -35,7 +35,7 @@ pub enum Lie {
 
 /// A lie being told.
 #[derive(Debug)]
-pub(super) struct Liar {
+pub(crate) struct Liar {
     lie: Option<Lie>,
     rng: Xoshiro256PlusPlus,
     kept: Option<Outcome>,

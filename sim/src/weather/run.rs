@@ -20,6 +20,7 @@ use super::world::{Shared, World};
 use super::{node, stream, watcher};
 use crate::check::{self, Violation, durable, ttl, watches};
 use crate::history::{Answer, Op};
+use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
 
 /// A client that only the harness uses.
@@ -67,6 +68,8 @@ pub struct Seen {
     pub watched: u64,
     /// Watches that were told that it is gone.
     pub cleared: u64,
+    /// What the recipe is for: locks held, items taken, readings, and so on.
+    pub recipe: u64,
 }
 
 impl Seen {
@@ -80,6 +83,7 @@ impl Seen {
         self.expired += other.expired;
         self.watched += other.watched;
         self.cleared += other.cleared;
+        self.recipe += other.recipe;
     }
 
     /// Whether nothing was seen less often than this.
@@ -92,6 +96,7 @@ impl Seen {
             && self.expired >= least.expired
             && self.watched >= least.watched
             && self.cleared >= least.cleared
+            && self.recipe >= least.recipe
     }
 }
 
@@ -136,7 +141,8 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     let shared = Shared::new(world);
     let nodes: BTreeMap<NodeId, _> =
         (1..=scenario.nodes).map(|id| (id, node::create(&shared, id))).collect();
-    let nemesis = Nemesis::new(shared.clone(), nodes);
+    let processes = scenario.recipe.map(|recipe| Processes::start(recipe, &shared, seed));
+    let nemesis = Nemesis::new(shared.clone(), nodes, processes.clone());
     let (max_value_bytes, ttl_percent) = (scenario.max_value_bytes, scenario.ttl_percent);
     let mix = Mix { max_value_bytes, ttl_percent, ..Mix::default() };
     let workload = Workload::new(stream(seed, "workload"), mix);
@@ -160,14 +166,19 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     // A leader's first tick does not count.
     madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms * 2)).await;
     let calm = Calm::begin(&shared);
+    processes.iter().for_each(Processes::calm);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
     let calm = calm.and_then(|calm| calm.end(&shared));
     tasks.iter().for_each(madsim::task::JoinHandle::abort);
+    processes.iter().for_each(Processes::stop);
     // What was asked last arrives.
     madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
     agrees(&shared, &scenario).await;
     judge(&shared, dark, calm);
     let mut world = shared.lock();
+    if let Some(processes) = processes {
+        processes.judge(&mut world);
+    }
     world.settle_disks();
     let report = Report::of(&mut world, faults);
     world.end();

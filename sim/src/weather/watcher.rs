@@ -84,7 +84,7 @@ async fn ask(
 
 impl World {
     /// A watch reaches a node.
-    fn watch(
+    pub(crate) fn watch(
         &mut self,
         id: NodeId,
         watcher: u64,

@@ -34,7 +34,7 @@ use crate::properties::{Observation, Properties};
 
 /// The world, shared by the tasks of one run. All of them run in one thread.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<World>>);
+pub(crate) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
     pub fn new(world: World) -> Self {
@@ -47,7 +47,7 @@ impl Shared {
 }
 
 /// One run.
-pub(super) struct World {
+pub(crate) struct World {
     pub scenario: Scenario,
     pub seed: u64,
     pub began: Instant,
@@ -78,7 +78,7 @@ pub(super) struct World {
 }
 
 /// One member, alive or not.
-pub(super) struct Node {
+pub(crate) struct Node {
     pub id: NodeId,
     pub disk: Disk,
     pub clock: Clock,
@@ -97,7 +97,7 @@ pub(super) struct Node {
 }
 
 /// What lives only as long as the process.
-pub(super) struct Alive {
+pub(crate) struct Alive {
     engine: Engine,
     pub inbox: mpsc::UnboundedSender<Input>,
     pub view: View,
