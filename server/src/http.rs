@@ -38,7 +38,8 @@ use body::Bodies;
 pub use fuzzing::request_parse;
 use watch::Lines;
 
-/// Client connections at once; more wait to be accepted.
+/// Client connections at once, beside those that `--max-watches` may take; more wait
+/// to be accepted.
 const MOST_CONNECTIONS: usize = 16_384;
 
 /// How long a client may take over a request's head, idling before it included.
@@ -72,6 +73,8 @@ pub struct Server {
     head_patience: Duration,
     /// Reads answered in this life.
     gets: Gets,
+    /// Client connections at once.
+    connections: usize,
     /// Watches open.
     watchers: Arc<AtomicU64>,
     /// What they have been shown lately.
@@ -97,6 +100,7 @@ impl Server {
             answers,
             bodies,
             head_patience: HEAD_PATIENCE,
+            connections: MOST_CONNECTIONS + flags.bounds.watches,
             gets: Gets::default(),
             watchers: Arc::default(),
             lines: Arc::default(),
@@ -106,7 +110,7 @@ impl Server {
     /// Accepts clients for ever; each connection ends in good order when `stopping`
     /// changes, and drops its copy then.
     pub async fn listen(self: Arc<Self>, listener: TcpListener, stopping: signal::Receiver<()>) {
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let room = Arc::new(Semaphore::new(self.connections));
         loop {
             let Ok(permit) = room.clone().acquire_owned().await else { return };
             match listener.accept().await {
@@ -233,6 +237,7 @@ mod tests {
             answers: KeyAnswers::new(1),
             bodies: Bodies::new(10 << 20, 10 << 20, body),
             head_patience: head,
+            connections: MOST_CONNECTIONS,
             gets: Gets::default(),
             watchers: Arc::default(),
             lines: Arc::default(),

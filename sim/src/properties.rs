@@ -93,6 +93,7 @@ impl Properties {
     }
 
     /// None at all.
+    #[cfg(feature = "weather")]
     pub(crate) fn none() -> Self {
         Self(Vec::new())
     }

@@ -67,7 +67,8 @@ impl Engine {
 
     /// Stamps a command and appends it to the log of this leader.
     pub(super) fn propose(&mut self, mut command: Command) -> Result<(), Refused> {
-        if !self.serving() {
+        // It serves a little before its clock does: see `follow_leader`.
+        if !self.serving() || !self.clock.leads() {
             return Err(Refused::NoLeader);
         }
         if self.consensus.log().bytes() > self.config.max_log_bytes {

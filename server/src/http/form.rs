@@ -101,7 +101,28 @@ impl Form {
     }
 }
 
-/// The parameters as they came, in order of precedence.
+/// Parameters that mean something; a body may be full of others.
+const KNOWN: [&str; 16] = [
+    "value",
+    "prevValue",
+    "prevIndex",
+    "prevExist",
+    "dir",
+    "recursive",
+    "sorted",
+    "wait",
+    "waitIndex",
+    "stream",
+    "initial",
+    "quorum",
+    "noValueOnSuccess",
+    "ttl",
+    "refresh",
+    "consistency",
+];
+
+/// The parameters that mean something, as they came, each name once: the body's
+/// come first, and the first wins.
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
@@ -114,7 +135,11 @@ impl<'a> Fields<'a> {
             }
             for part in source.split('&').filter(|part| !part.is_empty()) {
                 let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                fields.push((text(name)?, text(value)?));
+                let (name, value) = (text(name)?, text(value)?);
+                let known = KNOWN.contains(&&*name);
+                if known && !fields.iter().any(|(before, _)| *before == name) {
+                    fields.push((name, value));
+                }
             }
         }
         Ok(Self(fields))
