@@ -24,6 +24,8 @@ mod process;
 mod queue;
 mod registry;
 mod spans;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -139,7 +141,7 @@ pub(crate) struct End<'a> {
     pub calm: Range<u64>,
     /// The life that each process lives.
     pub lives: &'a BTreeMap<u64, u64>,
-    /// Members of the cluster.
+    /// Members that are up in the calm.
     pub nodes: u64,
     /// How fast members' clocks went.
     pub pace: Pace,

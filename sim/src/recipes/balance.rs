@@ -2,7 +2,8 @@
 //!
 //! **Oracle**: what a reader was answered is what the tree held at the index of the
 //! answer; in one session indexes never fall, neither below its own reads nor below
-//! its own writes. In the calm every member answers, and reads go on.
+//! its own writes. One member is down for good in the end: all others answer then,
+//! and every reader's reads go on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +70,10 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
             }
         }
     }
-    end.goes_on("a read", reads.iter().map(|(.., at)| *at), BOUND)?;
+    for who in end.living_beyond(WRITERS) {
+        let own = notes.iter().filter(|it| it.who == who && matches!(it.what, Told::Read { .. }));
+        end.goes_on("a read", own.map(|note| note.at), BOUND)?;
+    }
     let calm = reads.iter().filter(|(.., at)| end.calm.contains(at));
     let members: BTreeSet<usize> = calm.map(|(fresh, ..)| fresh.member).collect();
     if members.len() as u64 != end.nodes {

@@ -1,14 +1,15 @@
 //! Three barriers, one of each rule, with members that come again and again, and a
 //! controller for the one that waits for a signal.
 //!
-//! **Oracle**, for each generation of each barrier: nobody is released before the
-//! rule can hold (so many joins, the certain one, or a signal were called by then,
-//! and may belong to it); nobody who joins after the first was released is counted
-//! for it; in the calm everybody who was counted is released soon after the first,
-//! and each barrier goes again and again.
+//! **Oracle**: each generation goes once, and its rule holds by the tasks that were
+//! there then, or by a signal that had been called; whoever it releases had its task
+//! there, nobody belongs to it who began to join after the first was released, and in
+//! the calm everybody who does is released soon after the first. Each barrier goes
+//! again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_engine::tree::Action;
 use quorate_recipes::condition::{Rule, join, signal, wait};
 use quorate_recipes::{Refusal, Store, code};
 
@@ -120,6 +121,32 @@ fn calls(notes: &[Note<Told>]) -> Vec<Call> {
     calls
 }
 
+/// The names of the tasks that were there when a generation of a barrier went.
+type Fired = BTreeMap<(usize, u64), BTreeSet<String>>;
+
+fn fired(end: &End<'_>) -> Result<Fired, String> {
+    let (mut tasks, mut fired) = (Fired::new(), Fired::new());
+    for event in end.hint.in_order().map_err(|violation| violation.to_string())? {
+        let parts: Vec<&str> = event.node.path.as_str().split('/').skip(2).collect();
+        let [name, number, rest @ ..] = parts.as_slice() else { continue };
+        let barrier = BARRIERS.iter().position(|it| it.strip_prefix("/r/") == Some(name));
+        let (Some(barrier), Ok(generation)) = (barrier, number.parse()) else { continue };
+        let place = (barrier, generation);
+        let here = tasks.entry(place).or_default();
+        match (rest, event.action) {
+            (["fired"], Action::Create) => {
+                if fired.insert(place, here.clone()).is_some() {
+                    return Err(format!("{generation} of {} went twice", BARRIERS[barrier]));
+                }
+            }
+            (["tasks", name], Action::Create) => drop(here.insert((*name).into())),
+            (["tasks", name], _) => drop(here.remove(*name)),
+            _ => {}
+        }
+    }
+    Ok(fired)
+}
+
 pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
     let calls = calls(notes);
     let mut gone = BTreeMap::new();
@@ -128,14 +155,19 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
             gone.entry((at, generation)).or_insert(note.at);
         }
     }
+    let fired = fired(end)?;
     for (&(barrier, generation), &first) in &gone {
+        let Some(tasks) = fired.get(&(barrier, generation)) else {
+            return Err(format!("generation {generation} of {} never went", BARRIERS[barrier]));
+        };
         let here = || calls.iter().filter(move |call| call.barrier == barrier);
         let mine = |call: &&Call| call.went == Went::To(generation);
         let able = |call: &&Call| call.at < first && (mine(call) || call.went == Went::Unknown);
+        let signalled = |call: &&Call| call.name.is_empty() && able(call);
         let holds = match barrier {
-            0 => here().filter(able).count() >= SIZE,
-            1 => here().filter(able).any(|call| call.name == FIRST),
-            _ => here().filter(able).any(|call| call.name.is_empty()),
+            0 => tasks.len() >= SIZE,
+            1 => tasks.contains(FIRST),
+            _ => here().find(signalled).is_some(),
         };
         let name = BARRIERS[barrier];
         if !holds {
@@ -143,6 +175,9 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
         }
         for call in here().filter(mine) {
             let who = call.who;
+            if call.released.is_some() && !tasks.contains(&call.name) {
+                return Err(format!("{who} was not there when {generation} of {name} went"));
+            }
             if call.at > first {
                 return Err(format!("{who} came late to generation {generation} of {name}"));
             }

@@ -34,7 +34,7 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
         }
     }
     for turn in 0_u64.. {
-        client.sleep(client.between(1, 500)).await;
+        client.sleep(client.between(1, 2_500)).await;
         if client.calm_ms() >= PUBLISHED_MS {
             continue;
         }

@@ -14,8 +14,7 @@ use super::{Client, End, Note, Notes, Verdict, Who};
 
 const DIR: &str = "/r/queue";
 const PRODUCERS: u64 = 3;
-/// How long into the calm items are put in, in ms; nobody sleeps for longer than a
-/// second.
+/// How long into the calm items are put in, in ms. Consumers are the faster ones.
 const PRODUCED_MS: u64 = 3_000;
 
 #[derive(Clone, Debug)]
@@ -32,11 +31,14 @@ pub(super) enum Told {
 
 pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refusal> {
     for turn in 0_u64.. {
-        client.sleep(client.between(1, 800)).await;
         if client.who.id > PRODUCERS {
+            client.sleep(client.between(1, 200)).await;
             client.note(&notes, Told::Takes);
             client.note(&notes, Told::Took(take(&client, DIR).await?));
-        } else if client.calm_ms() < PRODUCED_MS {
+            continue;
+        }
+        client.sleep(client.between(1, 800)).await;
+        if client.calm_ms() < PRODUCED_MS {
             let body = format!("{}, item {turn}", client.who);
             client.note(&notes, Told::Puts { body: body.clone() });
             match enqueue(&client, DIR, &body).await {
