@@ -79,7 +79,7 @@ pub struct Exchange {
 pub enum Stop {
     /// The answers of one exchange differ: which, and in what.
     Different(usize, Vec<String>),
-    /// Writes took so long that keys may have expired among them.
+    /// Writes took so long that keys may have expired among them, or expire at once.
     Late,
 }
 
@@ -210,7 +210,7 @@ impl Play<'_> {
 
     /// The writes, and then nothing until all that is mortal among them is gone.
     fn expire(&mut self, requests: &[Request]) -> Result<()> {
-        let begin = Instant::now();
+        let (begin, first) = (Instant::now(), self.played.exchanges.len());
         let mut longest = 0;
         for request in requests {
             sleep(SPACING);
@@ -222,7 +222,7 @@ impl Play<'_> {
             let ttl = request.resolve(&self.seen).param("ttl").and_then(|ttl| ttl.parse().ok());
             longest = longest.max(ttl.filter(|&ttl| ttl < 60).unwrap_or(0));
         }
-        if begin.elapsed() > BURST {
+        if begin.elapsed() > BURST || !expire_in_one_order(&self.played.exchanges[first..]) {
             // Whatever differs may differ for that alone.
             self.played.stop = Some(Stop::Late);
         }
@@ -295,5 +295,50 @@ impl Play<'_> {
             self.send(Request::new("DELETE", &path).query("recursive=true"))?;
         }
         Ok(())
+    }
+}
+
+/// Whether the deadlines that were given are in the same order on both, without
+/// ties: what expires in one tick does so in an order of its own.
+fn expire_in_one_order(exchanges: &[Exchange]) -> bool {
+    let deadline = |answer: &Answer| {
+        let (node, _) = answer.body.split_once("\"prevNode\"").unwrap_or((&answer.body, ""));
+        let (_, rest) = node.split_once("\"expiration\":\"")?;
+        humantime::parse_rfc3339(rest.split('"').next()?).ok()
+    };
+    let deadlines: Vec<_> = exchanges
+        .iter()
+        .filter(|exchange| exchange.asked.method != "GET")
+        .filter_map(|exchange| Some((deadline(&exchange.ours)?, deadline(&exchange.theirs)?)))
+        .collect();
+    deadlines.iter().enumerate().all(|(at, (ours, theirs))| {
+        deadlines[..at].iter().all(|(mine, etcds)| {
+            mine != ours && etcds != theirs && mine.cmp(ours) == etcds.cmp(theirs)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_counts_only_if_its_keys_expire_in_one_order() {
+        let answer = |second: u32| Answer {
+            body: format!("{{\"expiration\":\"2030-01-01T00:00:0{second}Z\"}}"),
+            ..Answer::default()
+        };
+        let burst = |seconds: &[(u32, u32)]| -> bool {
+            let exchange = |&(ours, theirs): &(u32, u32)| Exchange {
+                asked: Asked::default(),
+                ours: answer(ours),
+                theirs: answer(theirs),
+                pause: SPACING,
+            };
+            expire_in_one_order(&seconds.iter().map(exchange).collect::<Vec<_>>())
+        };
+        assert!(burst(&[(1, 2), (3, 4), (2, 3)]));
+        assert!(!burst(&[(1, 2), (3, 4), (3, 5)]));
+        assert!(!burst(&[(1, 2), (3, 4), (2, 5)]));
     }
 }
