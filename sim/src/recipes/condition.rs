@@ -135,9 +135,10 @@ fn fired(end: &End<'_>) -> Result<Fired, String> {
         let here = tasks.entry(place).or_default();
         match (rest, event.action) {
             (["fired"], Action::Create) => {
-                if fired.insert(place, here.clone()).is_some() {
-                    return Err(format!("{generation} of {} went twice", BARRIERS[barrier]));
-                }
+                let before = fired.insert(place, here.clone());
+                before.map_or(Ok(()), |_| {
+                    Err(format!("{generation} of {} went twice", BARRIERS[barrier]))
+                })?;
             }
             (["tasks", name], Action::Create) => drop(here.insert((*name).into())),
             (["tasks", name], _) => drop(here.remove(*name)),
