@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::names;
-use quorate_sim::weather::{Scenario, Seen};
+use common::{load, names};
+use quorate_sim::weather::{Scenario, Seen, run};
 
 /// What 20 seeds of every file must have seen at least, and how often what the recipe
 /// is for must have happened. Well below what is usual, so that chance does not decide.
@@ -41,6 +41,16 @@ recipes! {
 #[test]
 fn every_file_has_its_test() {
     assert_eq!(names(true), NAMES);
+}
+
+#[test]
+fn the_same_seed_twice_is_the_same_run() {
+    for name in ["recipe-lock", "recipe-directory", "recipe-condition"] {
+        let scenario = load(name);
+        let (one, two) = (run(&scenario, 100, None, true), run(&scenario, 100, None, true));
+        assert_eq!((one.digest, one.seen), (two.digest, two.seen), "{name}");
+        assert!(one.trace == two.trace, "{name}: processes did not live the same lives");
+    }
 }
 
 #[test]
