@@ -29,8 +29,6 @@ pub(super) enum Told {
     Joins { at: usize, name: String },
     /// It is in.
     Joined { generation: u64 },
-    /// The name is taken: by its own earlier life.
-    Declined,
     /// Its generation has gone.
     Released { at: usize, generation: u64 },
     /// A controller is about to give the signal.
@@ -61,10 +59,8 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
         client.note(&notes, Told::Joins { at, name: name.clone() });
         let member = match join(&client, BARRIERS[at], &name).await {
             Ok(member) => member,
-            Err(refusal) if refusal.code == code::EXISTS => {
-                client.note(&notes, Told::Declined);
-                continue;
-            }
+            // Its own earlier life has brought it.
+            Err(refusal) if refusal.code == code::EXISTS => continue,
             Err(refusal) => return Err(refusal),
         };
         let generation = member.generation;
@@ -75,46 +71,39 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
     Ok(())
 }
 
-/// A join or a signal: when it was called, and the generation it went to, unless
-/// nobody knows.
+/// A join or a signal.
 struct Call {
     who: Who,
     at: u64,
     barrier: usize,
-    name: String,
-    went: Went,
-    answered: u64,
+    /// Of the task; none for a signal.
+    name: Option<String>,
+    /// The generation it went to, and when its caller was told so.
+    went: Option<(u64, u64)>,
     released: Option<u64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Went {
-    To(u64),
-    Nowhere,
-    Unknown,
+impl Call {
+    fn belongs(&self, generation: u64) -> bool {
+        self.went.is_some_and(|(went, _)| went == generation)
+    }
 }
 
 /// Every join and every signal, in order of call.
 fn calls(notes: &[Note<Told>]) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
-    let call = |note: &Note<Told>, barrier, name| {
-        let (who, at) = (note.who, note.at);
-        Call { who, at, barrier, name, went: Went::Unknown, answered: at, released: None }
-    };
-    for note in notes {
-        match &note.what {
-            Told::Joins { at, name } => calls.push(call(note, *at, name.clone())),
-            Told::Signals => calls.push(call(note, 2, String::new())),
-            told => {
-                let last = calls.iter_mut().rev().find(|call| call.who == note.who);
-                let last = last.expect("who is answered has called");
-                match told {
-                    Told::Joined { generation } | Told::Signalled { generation } => {
-                        (last.went, last.answered) = (Went::To(*generation), note.at);
-                    }
-                    Told::Declined => last.went = Went::Nowhere,
-                    _ => last.released = Some(note.at),
-                }
+    for Note { at, who, what } in notes {
+        let (at, who) = (*at, *who);
+        let begun = |barrier, name| Call { who, at, barrier, name, went: None, released: None };
+        let last = calls.iter_mut().rev().find(|call| call.who == who);
+        match what {
+            Told::Joins { at, name } => calls.push(begun(*at, Some(name.clone()))),
+            Told::Signals => calls.push(begun(2, None)),
+            Told::Joined { generation } | Told::Signalled { generation } => {
+                last.expect("who is answered has called").went = Some((*generation, at));
+            }
+            Told::Released { .. } => {
+                last.expect("who is released has joined").released = Some(at);
             }
         }
     }
@@ -136,9 +125,9 @@ fn fired(end: &End<'_>) -> Result<Fired, String> {
         match (rest, event.action) {
             (["fired"], Action::Create) => {
                 let before = fired.insert(place, here.clone());
-                before.map_or(Ok(()), |_| {
-                    Err(format!("{generation} of {} went twice", BARRIERS[barrier]))
-                })?;
+                if before.is_some() {
+                    return Err(format!("{generation} of {} went twice", BARRIERS[barrier]));
+                }
             }
             (["tasks", name], Action::Create) => drop(here.insert((*name).into())),
             (["tasks", name], _) => drop(here.remove(*name)),
@@ -149,49 +138,63 @@ fn fired(end: &End<'_>) -> Result<Fired, String> {
 }
 
 pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
-    let calls = calls(notes);
+    let (calls, fired) = (calls(notes), fired(end)?);
     let mut gone = BTreeMap::new();
     for note in notes {
         if let Told::Released { at, generation } = note.what {
             gone.entry((at, generation)).or_insert(note.at);
         }
     }
-    let fired = fired(end)?;
     for (&(barrier, generation), &first) in &gone {
-        let Some(tasks) = fired.get(&(barrier, generation)) else {
-            return Err(format!("generation {generation} of {} never went", BARRIERS[barrier]));
-        };
-        let here = || calls.iter().filter(move |call| call.barrier == barrier);
-        let mine = |call: &&Call| call.went == Went::To(generation);
-        let able = |call: &&Call| call.at < first && (mine(call) || call.went == Went::Unknown);
-        let signalled = |call: &&Call| call.name.is_empty() && able(call);
-        let holds = match barrier {
-            0 => tasks.len() >= SIZE,
-            1 => tasks.contains(FIRST),
-            _ => here().find(signalled).is_some(),
-        };
-        let name = BARRIERS[barrier];
-        if !holds {
-            return Err(format!("generation {generation} of {name} went before its rule held"));
-        }
-        for call in here().filter(mine) {
-            let who = call.who;
-            if call.released.is_some() && !tasks.contains(&call.name) {
-                return Err(format!("{who} was not there when {generation} of {name} went"));
-            }
-            if call.at > first {
-                return Err(format!("{who} came late to generation {generation} of {name}"));
-            }
-            let due = first.max(end.calm.start).max(call.answered) + TOGETHER;
-            let waits = !call.name.is_empty() && end.lives(who);
-            if waits && due < end.calm.end && call.released.is_none_or(|at| at > due) {
-                return Err(format!("{who} is left behind by generation {generation} of {name}"));
-            }
-        }
+        let tasks = fired.get(&(barrier, generation)).ok_or("it never went".to_owned());
+        let here = calls.iter().filter(|call| call.barrier == barrier);
+        let here: Vec<&Call> = here.collect();
+        tasks
+            .and_then(|tasks| check(generation, first, tasks, &here, end))
+            .map_err(|what| format!("generation {generation} of {}: {what}", BARRIERS[barrier]))?;
     }
     for (at, name) in BARRIERS.iter().enumerate() {
         let times = gone.iter().filter(|((barrier, _), _)| *barrier == at).map(|(_, at)| *at);
         end.goes_on(name, times, BOUND)?;
     }
     Ok(gone.len() as u64)
+}
+
+/// One generation, whose first member was released at `first`, given the tasks that it
+/// had, and all calls at its barrier.
+fn check(
+    generation: u64,
+    first: u64,
+    tasks: &BTreeSet<String>,
+    calls: &[&Call],
+    end: &End<'_>,
+) -> Result<(), String> {
+    let signalled = |call: &&Call| {
+        let may_belong = call.went.is_none() || call.belongs(generation);
+        call.name.is_none() && call.at < first && may_belong
+    };
+    let holds = match calls.first().map_or(2, |call| call.barrier) {
+        0 => tasks.len() >= SIZE,
+        1 => tasks.contains(FIRST),
+        _ => calls.iter().any(signalled),
+    };
+    if !holds {
+        return Err("it went before its rule held".into());
+    }
+    for call in calls.iter().filter(|call| call.belongs(generation)) {
+        let (who, (_, joined)) = (call.who, call.went.unwrap_or_default());
+        if call.at > first {
+            return Err(format!("{who} came late"));
+        }
+        let Some(name) = &call.name else { continue };
+        if call.released.is_some() && !tasks.contains(name) {
+            return Err(format!("{who} was not there when it went"));
+        }
+        let due = first.max(end.calm.start).max(joined) + TOGETHER;
+        let is_late = call.released.is_none_or(|at| at > due);
+        if is_late && due < end.calm.end && end.lives(who) {
+            return Err(format!("{who} is left behind"));
+        }
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Two publishers, three subscribers, one setting.
 //!
 //! **Oracle**: for each subscriber versions only grow; whoever published or saw a
-//! version names the same value, and no value has two versions. Publishers stop soon
-//! after the storm, and every subscriber that lives comes to the last version that
+//! version names the same value, and no value has two versions. Publishers stop when
+//! the storm does, and every subscriber that lives comes to the last version that
 //! anybody knows of.
 
 use std::collections::BTreeMap;
@@ -14,8 +14,6 @@ use super::{Client, End, Note, Notes, Verdict, Who};
 
 const KEY: &str = "/r/setting";
 const PUBLISHERS: u64 = 2;
-/// How long into the calm settings are published, in ms.
-const PUBLISHED_MS: u64 = 3_000;
 
 #[derive(Clone, Debug)]
 pub(super) enum Told {
@@ -35,7 +33,7 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
     }
     for turn in 0_u64.. {
         client.sleep(client.between(1, 2_500)).await;
-        if client.calm_ms() >= PUBLISHED_MS {
+        if client.calm_ms() > 0 {
             continue;
         }
         let value = format!("{}, setting {turn}", client.who);

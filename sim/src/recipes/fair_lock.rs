@@ -5,7 +5,7 @@
 //! and by nothing else, and of those who have a ticket one event wakes one. In the
 //! calm somebody gets the lock again and again.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use quorate_recipes::{Failure, Refusal, Reply, Request, Store, fair_lock};
@@ -15,8 +15,8 @@ use super::{Client, End, Note, Notes, SECOND, Verdict};
 
 const DIR: &str = "/r/fair";
 const TTL: u64 = 3;
-/// Two tickets of the dead may have to go one after the other is waited for, each
-/// within 3 s and a seventh by a slow clock; a holder works for less than 3 s.
+/// The tickets of the dead live for 3 s, a seventh more by a slow clock, and so does
+/// one that a holder does not release; it works for less than 3 s.
 const BOUND: u64 = 9 * SECOND;
 
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
             client: &client,
             notes: &notes,
             ticket: ticket.key.clone(),
-            until: RefCell::new(until),
+            until: Cell::new(until),
         };
         if fair_lock::wait(&waiter, DIR, &mut ticket).await? && ticket.is_held(&client) {
             hold(&client, ticket, |belief| client.note(&notes, Told::Believed(belief))).await?;
@@ -55,7 +55,7 @@ struct Waiter<'a> {
     notes: &'a Notes<Told>,
     ticket: String,
     /// Until when its ticket is there for sure: the last refresh that was answered.
-    until: RefCell<u64>,
+    until: Cell<u64>,
 }
 
 impl Store for Waiter<'_> {
@@ -65,10 +65,10 @@ impl Store for Waiter<'_> {
         let sent_ms = self.client.now_ms();
         let reply = self.client.request(request).await?;
         if is_refresh {
-            *self.until.borrow_mut() = self.client.true_ns(sent_ms + TTL * 2_000 / 3);
+            self.until.set(self.client.true_ns(sent_ms + TTL * 2_000 / 3));
         }
         if let (true, Some(node)) = (is_watch, &reply.node) {
-            let (ticket, until) = (self.ticket.clone(), *self.until.borrow());
+            let (ticket, until) = (self.ticket.clone(), self.until.get());
             let (key, index) = (node.key.clone(), node.modified_index);
             self.client.note(self.notes, Told::Woken { ticket, until, key, index });
         }
