@@ -51,6 +51,11 @@ impl Clock {
         self.led = None;
     }
 
+    /// Whether cluster time is this node's to tell.
+    pub fn leads(&self) -> bool {
+        self.led.is_some()
+    }
+
     /// An entry bears the stamp of this moment.
     ///
     /// # Panics

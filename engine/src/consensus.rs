@@ -26,6 +26,7 @@ pub(crate) struct Consensus {
     node: RawNode<Log>,
     rng: Rng,
     election_ticks: u32,
+    max_append_bytes: u64,
     /// (term, role, leader) for which the election timeout was drawn, and it.
     drawn: Option<((u64, StateRole, NodeId), u32)>,
 }
@@ -80,7 +81,8 @@ impl Consensus {
         let node = RawNode::new(&raft, log, &logger).expect("Config::check and wal::recover");
         // Mixed, so that nodes given one seed and lives of one node differ.
         let seed = config.seed ^ config.id.rotate_left(32) ^ config.boot.rotate_left(17);
-        Self { node, rng: Rng::new(seed), election_ticks: config.election_ticks, drawn: None }
+        let (election_ticks, max_append_bytes) = (config.election_ticks, config.max_append_bytes);
+        Self { node, rng: Rng::new(seed), election_ticks, max_append_bytes, drawn: None }
     }
 
     /// One tick of raft's clock, with the election timeout drawn from our own
@@ -150,19 +152,19 @@ impl Consensus {
     /// What a leader of this or a later term says must agree with what is
     /// committed here, and with what was acknowledged to it.
     fn contradiction(&self, message: &RaftMessage) -> Result<(), Halt> {
-        let (log, committed) = (self.log(), self.committed());
+        let (last, committed) = (self.node.raft.raft_log.last_index(), self.committed());
         if message.term < self.term() {
             return Ok(());
         }
         match message.kind {
-            RaftKind::Heartbeat if message.commit > log.last() => {
-                Err(Halt::Amnesia { committed: message.commit, last: log.last() })
+            RaftKind::Heartbeat if message.commit > last => {
+                Err(Halt::Amnesia { committed: message.commit, last })
             }
             RaftKind::Append => {
                 let before = (message.index, message.log_term);
                 let entries = message.entries.iter().map(|entry| (entry.index, entry.term));
                 let differs = std::iter::once(before).chain(entries).find(|(index, term)| {
-                    *index <= committed && log.term_at(*index).is_some_and(|here| here != *term)
+                    *index <= committed && self.term_at(*index).is_some_and(|here| here != *term)
                 });
                 differs.map_or(Ok(()), |(index, _)| Err(Halt::Contradiction { index }))
             }
@@ -194,13 +196,15 @@ impl Consensus {
         progress.is_some_and(|progress| progress.state == raft::ProgressState::Snapshot)
     }
 
-    /// Appends to the log of a leader; `false` if the uncommitted part is full.
-    pub fn propose(&mut self, data: Vec<u8>) -> bool {
+    /// Appends to the log of a leader and says at which index; `None` if the
+    /// uncommitted part is full.
+    pub fn propose(&mut self, data: Vec<u8>) -> Option<u64> {
         assert!(
             self.role() == Role::Leader,
             "only a leader proposes: nothing is forwarded by raft"
         );
-        self.node.propose(Vec::new(), data).is_ok()
+        self.node.propose(Vec::new(), data).ok()?;
+        Some(self.node.raft.raft_log.last_index())
     }
 
     /// Asks for a round of reads; it may be dropped without a word.
@@ -221,7 +225,10 @@ impl Consensus {
         let mut ready = self.node.ready();
         let mut work = Work {
             number: ready.number(),
-            messages: merge(ready.take_messages().into_iter().filter_map(from_raft_message)),
+            messages: merge(
+                ready.take_messages().into_iter().filter_map(from_raft_message),
+                self.max_append_bytes,
+            ),
             held: ready
                 .take_persisted_messages()
                 .into_iter()
@@ -272,6 +279,12 @@ impl Consensus {
     /// The log.
     pub fn log(&self) -> &Log {
         self.node.raft.store()
+    }
+
+    /// The term of an entry held: by the log, or by raft on its way there, for
+    /// several messages may have been taken since the log was last told.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        self.node.raft.raft_log.term(index).ok().filter(|term| *term > 0)
     }
 
     /// The current term.
@@ -349,17 +362,29 @@ fn in_order(append: &RaftMessage) -> bool {
     term <= append.term
 }
 
-/// Appends to one follower that follow each other, as one.
-fn merge(messages: impl Iterator<Item = (NodeId, RaftMessage)>) -> Vec<(NodeId, RaftMessage)> {
+/// Appends to one follower that follow each other, as one, of so many bytes of
+/// entries at most unless a single append has more.
+fn merge(
+    messages: impl Iterator<Item = (NodeId, RaftMessage)>,
+    max_bytes: u64,
+) -> Vec<(NodeId, RaftMessage)> {
     let mut merged: Vec<(NodeId, RaftMessage)> = Vec::new();
+    let mut sizes: Vec<u64> = Vec::new();
     for (to, message) in messages {
-        let before = merged.iter_mut().rev().find(|(other, _)| *other == to);
-        match before {
-            Some((_, before)) if continues(before, &message) => {
+        let bytes = message.entries.iter().map(|entry| entry.data.len() as u64).sum();
+        let last = merged.iter_mut().zip(&mut sizes).rev().find(|((other, _), _)| *other == to);
+        match last {
+            Some(((_, before), size))
+                if continues(before, &message) && *size + bytes <= max_bytes =>
+            {
                 before.commit = before.commit.max(message.commit);
                 before.entries.extend(message.entries);
+                *size += bytes;
             }
-            _ => merged.push((to, message)),
+            _ => {
+                merged.push((to, message));
+                sizes.push(bytes);
+            }
         }
     }
     merged

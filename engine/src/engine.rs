@@ -172,8 +172,9 @@ impl Engine {
             Input::Peer { from, message } => self.peer(from, message, out)?,
             Input::Client { id, request } => self.client(id, request, out),
             Input::Forget { id } => {
-                self.requests.forget(id);
-                self.watches.forget(id);
+                if !self.watches.forget(id) {
+                    self.requests.forget(id);
+                }
             }
             Input::Disk { id, result } => self.disk(id, result, out)?,
         }

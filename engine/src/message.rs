@@ -14,7 +14,7 @@ use crate::command::Command;
 use crate::log::Entry;
 
 /// The version of this format, exchanged by drivers before the first message.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What one member says to another.
 #[derive(Clone, Debug, PartialEq)]

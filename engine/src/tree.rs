@@ -4,6 +4,7 @@
 //! at it, `freeze` and [`Thaw`] carry it, `digest` says whether two of them are
 //! equal.
 
+mod ahead;
 mod apply;
 mod digest;
 mod event;
@@ -18,7 +19,7 @@ mod record;
 mod thaw;
 mod watch;
 
-pub use event::{Action, Event, Expires, NodeView};
+pub use event::{Action, Event, Expires, NodeRef, NodeView};
 pub use expire::EXPIRIES_PER_ENTRY;
 pub use fault::{Fault, FaultCode};
 pub use freeze::Frozen;

@@ -48,10 +48,10 @@ impl Watches {
         Ok(())
     }
 
-    /// Nobody wants this answer any more.
-    pub fn forget(&mut self, id: RequestId) {
-        self.take(id);
+    /// Nobody wants this answer any more; whether it was a watch's.
+    pub fn forget(&mut self, id: RequestId) -> bool {
         self.woken.remove(&id);
+        self.take(id).is_some()
     }
 
     /// An event has happened: every watch that it concerns is woken.

@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::identity::Identity;
 use crate::urls::Url;
-pub use bounds::Bounds;
+pub use bounds::{Bounds, MOST_WRITE_BYTES};
 use table::{Kind, Row};
 
 /// What the command line asks for.
@@ -188,7 +188,9 @@ impl Given {
         let advertise_peer =
             self.advertised("initial-advertise-peer-urls", "listen-peer-urls", &listen_peer)?;
         let cluster = self.cluster(&name, &advertise_peer)?;
-        let identity = Identity::new(&name, &cluster, &self.text("initial-cluster-token"))?;
+        let bounds = Bounds::new(&self)?;
+        let token = self.text("initial-cluster-token");
+        let identity = Identity::new(&name, &cluster, &token, bounds.history_events)?;
         let (heartbeat, election) =
             (self.millis("heartbeat-interval")?, self.millis("election-timeout")?);
         if heartbeat.is_zero() || election < heartbeat * 5 {
@@ -206,7 +208,7 @@ impl Given {
                 "read-consistency",
                 &[("linearizable", Consistency::Linearizable), ("local", Consistency::Local)],
             )?,
-            bounds: Bounds::new(&self)?,
+            bounds,
             remarks: std::mem::take(&mut self.remarks),
             name,
             listen_client,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! frame    length u32 · crc32c of the payload u32 · payload
-//! greeting magic u32 · protocol version u32 · cluster u64 · from u64 · to u64
+//! greeting magic u32 · protocol version u32 · cluster u64 · history u64 · from u64 · to u64
 //! ```
 //! All integers are little-endian.
 
@@ -14,11 +14,13 @@ use quorate_engine::NodeId;
 use quorate_engine::codec::{DecodeError, Encode, Reader};
 use quorate_engine::message::PROTOCOL_VERSION;
 
+use crate::identity::Identity;
+
 const HEADER: usize = 8;
 const MAGIC: u32 = u32::from_le_bytes(*b"qrt2");
 
 /// Bytes of a greeting, which is also the most that a stranger may send.
-pub const GREETING_BYTES: usize = 32;
+pub const GREETING_BYTES: usize = 40;
 
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Greeting {
     pub protocol: u32,
     /// The cluster.
     pub cluster: u64,
+    /// Events in its history window.
+    pub history: u64,
     /// Who speaks.
     pub from: NodeId,
     /// To whom.
@@ -85,8 +89,9 @@ pub struct Greeting {
 
 impl Greeting {
     /// A greeting in this version's protocol.
-    pub fn new(cluster: u64, from: NodeId, to: NodeId) -> Self {
-        Self { protocol: PROTOCOL_VERSION, cluster, from, to }
+    pub fn new(identity: &Identity, to: NodeId) -> Self {
+        let (cluster, history) = (identity.cluster, identity.history_events as u64);
+        Self { protocol: PROTOCOL_VERSION, cluster, history, from: identity.id, to }
     }
 
     /// The greeting as a whole frame.
@@ -95,6 +100,7 @@ impl Greeting {
         payload.u32(MAGIC);
         payload.u32(self.protocol);
         payload.u64(self.cluster);
+        payload.u64(self.history);
         payload.u64(self.from);
         payload.u64(self.to);
         let mut out = Vec::with_capacity(HEADER + GREETING_BYTES);
@@ -111,6 +117,7 @@ impl Greeting {
         let greeting = Self {
             protocol: from.u32()?,
             cluster: from.u64()?,
+            history: from.u64()?,
             from: from.u64()?,
             to: from.u64()?,
         };
@@ -131,6 +138,12 @@ impl Greeting {
             return Some(format!(
                 "it belongs to cluster {:x}, this member to {:x}",
                 theirs.cluster, expected.cluster
+            ));
+        }
+        if theirs.history != expected.history {
+            return Some(format!(
+                "its --history-events is {}, this member's {}",
+                theirs.history, expected.history
             ));
         }
         if (theirs.from, theirs.to) != (expected.from, expected.to) {
@@ -178,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_greeting_is_read_back_and_each_difference_named() {
-        let ours = Greeting::new(1, 2, 3);
+        let ours = Greeting { protocol: PROTOCOL_VERSION, cluster: 1, history: 4, from: 2, to: 3 };
         let mut arrived = BytesMut::from(&ours.frame()[..]);
         let payload = take(&mut arrived, GREETING_BYTES).unwrap().unwrap();
         assert_eq!(Greeting::decode(payload), Ok(ours));
@@ -186,6 +199,7 @@ mod tests {
         let others = [
             (Greeting { protocol: 9, ..ours }, "protocol 9"),
             (Greeting { cluster: 9, ..ours }, "cluster 9"),
+            (Greeting { history: 9, ..ours }, "--history-events is 9, this member's 4"),
             (Greeting { from: 9, ..ours }, "it is 9"),
             (Greeting { to: 9, ..ours }, "looks for 9"),
         ];

@@ -7,11 +7,14 @@ mod form;
 mod fuzzing;
 mod json;
 mod keys;
+mod listing;
 mod members;
+mod node;
 mod stats;
 mod watch;
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -22,6 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::sleep;
@@ -32,8 +36,10 @@ use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
 pub use fuzzing::request_parse;
+use watch::Lines;
 
-/// Client connections at once; more wait to be accepted.
+/// Client connections at once, beside those that `--max-watches` may take; more wait
+/// to be accepted.
 const MOST_CONNECTIONS: usize = 16_384;
 
 /// How long a client may take over a request's head, idling before it included.
@@ -41,6 +47,14 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a client may take over a request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client that has nothing to say is asked for a sign of life after this long,
+/// so that who vanishes over a watch does not keep its place for ever;
+const IDLE: Duration = Duration::from_secs(30);
+/// again after this long,
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+/// and let go after so many questions without an answer.
+const PROBES: u32 = 3;
 
 /// Bytes of bodies that are being read or whose requests wait for an answer.
 const MAX_PENDING_BODY_BYTES: usize = 256 << 20;
@@ -59,8 +73,12 @@ pub struct Server {
     head_patience: Duration,
     /// Reads answered in this life.
     gets: Gets,
+    /// Client connections at once.
+    connections: usize,
     /// Watches open.
     watchers: Arc<AtomicU64>,
+    /// What they have been shown lately.
+    lines: Arc<Lines>,
 }
 
 /// How reads were answered.
@@ -75,15 +93,24 @@ impl Server {
     pub fn new(node: Node, flags: &Flags, local_reads: bool) -> Arc<Self> {
         let (name, answers) = (flags.name.clone(), KeyAnswers::new(flags.identity.cluster));
         let bodies = Bodies::new(flags.bounds.body_bytes, MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
-        let head_patience = HEAD_PATIENCE;
-        let (gets, watchers) = Default::default();
-        Arc::new(Self { node, name, local_reads, answers, bodies, head_patience, gets, watchers })
+        Arc::new(Self {
+            node,
+            name,
+            local_reads,
+            answers,
+            bodies,
+            head_patience: HEAD_PATIENCE,
+            connections: MOST_CONNECTIONS + flags.bounds.watches,
+            gets: Gets::default(),
+            watchers: Arc::default(),
+            lines: Arc::default(),
+        })
     }
 
     /// Accepts clients for ever; each connection ends in good order when `stopping`
     /// changes, and drops its copy then.
     pub async fn listen(self: Arc<Self>, listener: TcpListener, stopping: signal::Receiver<()>) {
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let room = Arc::new(Semaphore::new(self.connections));
         loop {
             let Ok(permit) = room.clone().acquire_owned().await else { return };
             match listener.accept().await {
@@ -105,6 +132,9 @@ impl Server {
     async fn converse(self: Arc<Self>, stream: TcpStream, mut stopping: signal::Receiver<()>) {
         // Without it answers are only slower.
         let _ = stream.set_nodelay(true);
+        if let Err(error) = expect_signs_of_life(&stream) {
+            return debug!("a client's connection cannot be watched over: {error}");
+        }
         let head_patience = self.head_patience;
         let service = service_fn(move |request| {
             let server = self.clone();
@@ -168,6 +198,12 @@ impl Server {
     }
 }
 
+/// Has the kernel end the connection of a client that has vanished.
+fn expect_signs_of_life(stream: &TcpStream) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new().with_time(IDLE).with_interval(PROBE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive.with_retries(PROBES))
+}
+
 /// What follows an endpoint in a path: nothing, or something after a slash.
 fn below<'a>(path: &'a str, endpoint: &str) -> Option<&'a str> {
     path.strip_prefix(endpoint).filter(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -201,8 +237,10 @@ mod tests {
             answers: KeyAnswers::new(1),
             bodies: Bodies::new(10 << 20, 10 << 20, body),
             head_patience: head,
+            connections: MOST_CONNECTIONS,
             gets: Gets::default(),
             watchers: Arc::default(),
+            lines: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -237,6 +275,18 @@ mod tests {
         }
         let idle = send(&address, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(rest(idle).await.starts_with("HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn the_kernel_asks_silent_clients_for_signs_of_life() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        expect_signs_of_life(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), PROBES);
     }
 
     #[tokio::test]

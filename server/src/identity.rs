@@ -15,6 +15,9 @@ pub struct Identity {
     pub cluster: u64,
     /// Every member, in order of id.
     pub members: Vec<Member>,
+    /// Events in the history window: members with another one would not come to the
+    /// same state.
+    pub history_events: usize,
 }
 
 impl Identity {
@@ -22,7 +25,12 @@ impl Identity {
     ///
     /// # Errors
     /// One line, when `name` is missing or two members have the same URLs.
-    pub fn new(name: &str, cluster: &[(String, Vec<Url>)], token: &str) -> Result<Self, String> {
+    pub fn new(
+        name: &str,
+        cluster: &[(String, Vec<Url>)],
+        token: &str,
+        history_events: usize,
+    ) -> Result<Self, String> {
         let mut members: Vec<Member> = cluster
             .iter()
             .map(|(_, urls)| Member {
@@ -42,7 +50,7 @@ impl Identity {
         if members.windows(2).any(|pair| pair[0].id == pair[1].id) {
             return Err("two members of --initial-cluster have the same URLs".into());
         }
-        Ok(Self { id, cluster: cluster_id(&members), members })
+        Ok(Self { id, cluster: cluster_id(&members), members, history_events })
     }
 }
 
@@ -75,7 +83,7 @@ mod tests {
     #[test]
     fn the_ids_are_those_of_etcd() {
         let cluster = [("default".into(), urls("http://localhost:2380"))];
-        let identity = Identity::new("default", &cluster, "etcd-cluster").unwrap();
+        let identity = Identity::new("default", &cluster, "etcd-cluster", 1_000).unwrap();
         assert_eq!(format!("{:x}", identity.id), "8e9e05c52164694d");
         assert_eq!(format!("{:x}", identity.cluster), "cdf818194e3a8c32");
     }
@@ -85,16 +93,21 @@ mod tests {
         let (a, b) = ("http://a:1,http://a:2", "http://b:1");
         let one = [("a".into(), urls(a)), ("b".into(), urls(b))];
         let two = [("b".into(), urls(b)), ("a".into(), urls("http://a:2,http://a:1"))];
-        let (one, two) =
-            (Identity::new("a", &one, "t").unwrap(), Identity::new("a", &two, "t").unwrap());
+        let (one, two) = (
+            Identity::new("a", &one, "t", 1_000).unwrap(),
+            Identity::new("a", &two, "t", 1_000).unwrap(),
+        );
         assert_eq!((one.id, one.cluster), (two.id, two.cluster));
-        assert_ne!(one.cluster, Identity::new("b", &[("b".into(), urls(b))], "t").unwrap().cluster);
+        assert_ne!(
+            one.cluster,
+            Identity::new("b", &[("b".into(), urls(b))], "t", 1_000).unwrap().cluster
+        );
     }
 
     #[test]
     fn a_missing_name_and_a_double_member_are_refused() {
         let twice = [("a".into(), urls("http://a:1")), ("b".into(), urls("http://a:1"))];
-        assert!(Identity::new("a", &twice, "t").unwrap_err().contains("same URLs"));
-        assert!(Identity::new("c", &twice, "t").unwrap_err().contains("\"c\""));
+        assert!(Identity::new("a", &twice, "t", 1_000).unwrap_err().contains("same URLs"));
+        assert!(Identity::new("c", &twice, "t", 1_000).unwrap_err().contains("\"c\""));
     }
 }

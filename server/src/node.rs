@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,6 +57,8 @@ pub struct Node {
     inbox: SyncSender<Word>,
     view: Arc<ArcSwap<View>>,
     next: Arc<AtomicU64>,
+    /// Whether somebody has gone and found no room to say so.
+    unheard: Arc<AtomicBool>,
 }
 
 /// The engine and its neighbours, until [`Driver::run`] ends.
@@ -65,6 +67,7 @@ pub struct Driver {
     engine: Engine,
     inbox: Receiver<Word>,
     view: Arc<ArcSwap<View>>,
+    unheard: Arc<AtomicBool>,
     disk: Operations,
     peers: Peers,
     statistics: Statistics,
@@ -80,7 +83,8 @@ impl Node {
     pub fn new(view: View) -> (Self, Receiver<Word>) {
         let (inbox, words) = sync_channel(INBOX);
         let view = Arc::new(ArcSwap::from_pointee(view));
-        (Self { inbox, view, next: Arc::new(AtomicU64::new(1)) }, words)
+        let (next, unheard) = (Arc::new(AtomicU64::new(1)), Arc::default());
+        (Self { inbox, view, next, unheard }, words)
     }
 
     /// Where words are left; full means wait or do without.
@@ -95,21 +99,22 @@ impl Node {
 
     /// Asks the engine. Dropping the future tells it that nobody waits any more.
     pub async fn ask(&self, request: Request) -> Outcome {
-        let read = request == Request::Read;
+        let (harmless, bound) = match request {
+            Request::Read => (true, Bound::PendingReads),
+            Request::Watch(_) => (true, Bound::Watches),
+            Request::Write(_) | Request::Publish(_) => (false, Bound::PendingWrites),
+        };
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         match self.inbox.try_send(Word::Client { id, request, reply }) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                let bound = if read { Bound::PendingReads } else { Bound::PendingWrites };
-                return Outcome::Refused(Refused::Bound(bound));
-            }
+            Err(TrySendError::Full(_)) => return Outcome::Refused(Refused::Bound(bound)),
             Err(TrySendError::Disconnected(_)) => return Outcome::Refused(Refused::Stopping),
         }
         let mut forget = ForgetOnDrop { node: Some(self), id };
         let outcome = answer.await;
         forget.node = None;
-        outcome.unwrap_or(match read {
+        outcome.unwrap_or(match harmless {
             true => Outcome::Refused(Refused::Stopping),
             false => Outcome::Lost(Lost::Stopping),
         })
@@ -130,9 +135,10 @@ struct ForgetOnDrop<'a> {
 
 impl Drop for ForgetOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some(node) = self.node {
-            // If there is no room, the answer will find nobody: just as well.
-            let _ = node.inbox.try_send(Word::Forget { id: self.id });
+        if let Some(node) = self.node
+            && node.inbox.try_send(Word::Forget { id: self.id }).is_err()
+        {
+            node.unheard.store(true, Ordering::Release);
         }
     }
 }
@@ -151,6 +157,7 @@ impl Driver {
             engine,
             inbox,
             view: node.view.clone(),
+            unheard: node.unheard.clone(),
             disk,
             peers,
             statistics,
@@ -209,21 +216,33 @@ impl Driver {
             taken += 1;
             word = if taken < BATCH { self.inbox.try_recv().ok() } else { None };
         }
+        self.forget_unheard();
         self.inputs.append(&mut self.completions);
         self.step()?;
         Ok(stop)
     }
 
+    /// A watch may wait for ever: whoever found no room to say that it has gone is
+    /// looked for.
+    fn forget_unheard(&mut self) {
+        if !self.unheard.swap(false, Ordering::Acquire) {
+            return;
+        }
+        let gone = self.waiting.extract_if(|_, reply| reply.is_closed());
+        self.inputs.extend(gone.map(|(id, _)| Input::Forget { id }));
+    }
+
     fn take(&mut self, word: Word) {
         match word {
             Word::Client { id, request, reply } => {
+                let gone = reply.is_closed();
                 self.waiting.insert(id, reply);
                 self.inputs.push(Input::Client { id, request });
+                if gone {
+                    self.forget(id);
+                }
             }
-            Word::Forget { id } => {
-                self.waiting.remove(&id);
-                self.inputs.push(Input::Forget { id });
-            }
+            Word::Forget { id } => self.forget(id),
             Word::Peer { from, message } => {
                 self.statistics.received(from, &message);
                 self.inputs.push(Input::Peer { from, message });
@@ -236,6 +255,11 @@ impl Driver {
             }
             Word::Stop => unreachable!("taken by the caller"),
         }
+    }
+
+    fn forget(&mut self, id: RequestId) {
+        self.waiting.remove(&id);
+        self.inputs.push(Input::Forget { id });
     }
 
     fn step(&mut self) -> Result<(), Halt> {
@@ -293,4 +317,92 @@ impl Driver {
 fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_engine::tree::{Path, Watch};
+    use std::future::Future;
+    use std::pin::pin;
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Waker};
+
+    use quorate_engine::{Attributes, Config, Image};
+
+    use super::*;
+    use crate::identity::Identity;
+    use crate::urls::Url;
+
+    fn engine(identity: &Identity) -> (Engine, Vec<Output>) {
+        let members = identity.members.clone();
+        let config = Config::new(identity.id, identity.cluster, members);
+        Engine::recover(config, Image::new()).unwrap()
+    }
+
+    fn identity() -> Identity {
+        let urls = Url::parse_list("http://localhost:2380").unwrap();
+        Identity::new("a", &[("a".into(), urls)], "t", 1_000).unwrap()
+    }
+
+    /// A driver whose node is ready, on a disk that does at once what it is told.
+    fn driver() -> (Node, Driver) {
+        let identity = identity();
+        let (engine, born) = engine(&identity);
+        let (node, inbox) = Node::new(engine.view());
+        let (disk, operations) = channel();
+        let mut driver = Driver::new(engine, &node, inbox, disk, Peers::connect(&identity));
+        driver.out = born;
+        driver.carry_out().unwrap();
+        while !node.view().ready {
+            driver.inputs.push(Input::Tick { wall_ms: 0 });
+            driver.step().unwrap();
+            while let Ok((id, _)) = operations.try_recv() {
+                driver.inputs.push(Input::Disk { id, result: Ok(()) });
+                driver.step().unwrap();
+            }
+            driver.publish();
+        }
+        (node, driver)
+    }
+
+    fn watch() -> Request {
+        Request::Watch(Watch { path: Path::root(), recursive: true, from: 1, limit: 1 })
+    }
+
+    #[tokio::test]
+    async fn only_what_may_have_been_written_is_lost_with_the_engine() {
+        let publish = Request::Publish(Attributes::default());
+        for (request, outcome) in [
+            (Request::Read, Outcome::Refused(Refused::Stopping)),
+            (watch(), Outcome::Refused(Refused::Stopping)),
+            (publish, Outcome::Lost(Lost::Stopping)),
+        ] {
+            let (node, inbox) = Node::new(engine(&identity()).0.view());
+            let asked = tokio::spawn(async move { node.ask(request).await });
+            let word = tokio::task::spawn_blocking(move || inbox.recv().unwrap()).await;
+            drop(word.unwrap());
+            assert_eq!(asked.await.unwrap(), outcome);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_room_to_say_that_it_goes_is_forgotten_all_the_same() {
+        for begun in [false, true] {
+            let (node, mut driver) = driver();
+            {
+                let mut asked = pin!(node.ask(watch()));
+                let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(polled.is_pending());
+                if begun {
+                    driver.take_batch(Instant::now()).unwrap();
+                    assert_eq!(driver.waiting.len(), 1);
+                }
+                while node.inbox.try_send(Word::Forget { id: 0 }).is_ok() {}
+            }
+            for _ in 0..=INBOX / BATCH {
+                driver.take_batch(Instant::now()).unwrap();
+            }
+            assert!(driver.waiting.is_empty(), "begun: {begun}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{Cluster, PATIENCE};
+use quorate_engine::message::PROTOCOL_VERSION;
 
 /// A frame as members send it.
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -19,8 +20,8 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 /// A greeting of a member 2 of cluster 1, who looks for member 3.
 fn greeting() -> Vec<u8> {
     let mut greeting = b"qrt2".to_vec();
-    greeting.extend(1u32.to_le_bytes());
-    [1u64, 2, 3].iter().for_each(|id| greeting.extend(id.to_le_bytes()));
+    greeting.extend(PROTOCOL_VERSION.to_le_bytes());
+    [1u64, 1_000, 2, 3].iter().for_each(|id| greeting.extend(id.to_le_bytes()));
     greeting
 }
 
@@ -81,4 +82,32 @@ fn a_member_without_a_majority_refuses_at_once_and_serves_again_with_one() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     cluster.members[0].wait_until_healthy();
     assert!(client.get("/v2/keys/a").unwrap().body.contains("\"value\":\"3\""));
+}
+
+#[test]
+fn members_with_another_history_window_are_told_apart() {
+    let mut cluster = Cluster::new(2);
+    cluster.members[1].flag("--history-events", "7");
+    cluster.members.iter_mut().for_each(common::Member::start);
+    let begin = Instant::now();
+    let complaint = "--history-events is";
+    while !cluster.members.iter().all(|member| member.log().contains(complaint)) {
+        assert!(begin.elapsed() < PATIENCE, "no {complaint:?} in:\n{}", cluster.members[0].log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(cluster.members[0].client().get("/health").unwrap().status, 503);
+}
+
+#[test]
+fn what_others_have_agreed_upon_reaches_a_member_with_smaller_bounds() {
+    let mut cluster = Cluster::new(3);
+    cluster.members[2].flag("--max-body-bytes", "1000");
+    cluster.members[..2].iter_mut().for_each(common::Member::start);
+    cluster.members[..2].iter().for_each(common::Member::wait_until_healthy);
+    let value = "x".repeat(4 << 20);
+    let answer = cluster.members[0].client().put("/v2/keys/a", &format!("value={value}")).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    cluster.members[2].start();
+    cluster.members[2].wait_until_healthy();
+    assert!(cluster.members[2].client().get("/v2/keys/a").unwrap().body.contains(&value));
 }

@@ -165,6 +165,8 @@ fn the_window_outlives_a_restart_and_is_the_same_on_every_member() {
         told.push(set(&mut client, "/d/a", &at.to_string()));
     }
     cluster.members[2].kill();
+    // It may have led: until another does, writes are refused at once.
+    cluster.members[0].wait_until_healthy();
     told.push(set(&mut cluster.members[0].client(), "/d/a", "last"));
     cluster.members[2].start();
     cluster.members[2].wait_until_healthy();

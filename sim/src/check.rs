@@ -6,19 +6,22 @@
 //! lost writes), [`local_reads`] builds on it, and [`search`] is an independent opinion that uses no hint at all.
 
 pub mod durable;
+mod effect;
 mod hint;
 mod hours;
 pub mod linearizable;
 pub mod local_reads;
 pub mod search;
+pub mod ttl;
 mod violation;
+pub mod watches;
 
 pub use hint::Hint;
 pub use violation::Violation;
 
 use crate::history::History;
 
-/// Everything that clients can hold against the cluster.
+/// Everything that clients without a clock can hold against the cluster.
 pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
     linearizable::check(history, hint)?;
     local_reads::check(history, hint)

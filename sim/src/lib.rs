@@ -18,6 +18,8 @@ pub mod history;
 pub mod model;
 pub mod program;
 pub mod properties;
+#[cfg(all(feature = "weather", madsim))]
+pub mod recipes;
 pub mod tabletop;
 #[cfg(all(feature = "weather", madsim))]
 pub mod weather;

@@ -13,6 +13,7 @@ mod leader_completeness;
 mod log_matching;
 mod monotonic;
 mod quorum;
+mod ready;
 mod stamps;
 mod state_machine_safety;
 mod votes;
@@ -84,10 +85,17 @@ impl Properties {
             Box::<state_machine_safety::StateMachineSafety>::default(),
             Box::<monotonic::Monotonic>::default(),
             Box::new(stamps::Stamps::new(config.tick_ms)),
+            Box::<ready::Ready>::default(),
             Box::new(zombie::Zombie::new(config.election_ticks)),
             Box::<at_most_once::AtMostOnce>::default(),
             Box::new(answers::Answers::new(config.deadline_ticks)),
         ])
+    }
+
+    /// None at all.
+    #[cfg(feature = "weather")]
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
     }
 
     /// Tells every property.

@@ -94,6 +94,20 @@ impl Tabletop {
         self.step(id, Input::Tick { wall_ms })
     }
 
+    /// One tick interval passes for every node that is up, and all that follows
+    /// happens.
+    pub fn pass(&mut self) -> Result<(), Mishap> {
+        let up: Vec<NodeId> = self.ids().filter(|id| self.is_up(*id)).collect();
+        up.into_iter().try_for_each(|id| self.tick(id))?;
+        self.settle()
+    }
+
+    /// A node's wall clock jumps by so many ms.
+    pub fn jump(&mut self, id: NodeId, ms: i64) -> Result<(), Mishap> {
+        self.node(id)?.wall_offset_ms += ms;
+        Ok(())
+    }
+
     /// The `nth` message on its way arrives, counted from 0. If the addressee is
     /// down it is lost.
     pub fn deliver(&mut self, from: NodeId, to: NodeId, nth: usize) -> Result<(), Mishap> {

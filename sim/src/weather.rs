@@ -5,7 +5,7 @@
 //! plan out and judges what happened. Same scenario, same seed: same inputs, same
 //! outputs, same disk bytes, and so the same [`Report::digest`].
 
-mod client;
+pub(crate) mod client;
 mod clocks;
 mod lies;
 mod links;
@@ -14,7 +14,8 @@ mod node;
 mod plan;
 mod run;
 mod scenario;
-mod world;
+mod watcher;
+pub(crate) mod world;
 
 pub use lies::Lie;
 pub use plan::{Action, Plan, Step};
@@ -27,6 +28,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A source of chance of its own for each subsystem, so that one draw more in one
 /// of them does not reshuffle the others.
-fn stream(seed: u64, subsystem: &str) -> Xoshiro256PlusPlus {
+pub(crate) fn stream(seed: u64, subsystem: &str) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(seed ^ xxh3_64(subsystem.as_bytes()))
 }

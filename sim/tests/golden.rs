@@ -27,10 +27,15 @@ stories! {
     a_follower_reads_what_was_acknowledged_elsewhere
     a_forward_duplicated_across_a_change_of_leader_is_applied_once
     a_forward_is_answered_by_its_origin_when_it_applies
+    a_key_lives_as_promised_through_an_idle_hour_and_the_leaders_death
     a_laggard_is_sent_a_snapshot
     a_leader_that_is_cut_off_refuses_reads
+    a_leader_whose_wall_clock_jumps_moves_what_is_shown_and_not_when_it_goes
     a_leaders_own_ack_counts_only_after_its_sync
     a_log_cut_back_below_a_segments_base_outlives_the_segments_before
+    a_new_leaders_clock_starts_at_the_highest_stamp_in_its_log
+    a_paused_leader_makes_a_key_late_and_never_early
+    a_refresh_wakes_nobody
     a_repeated_append_is_not_acknowledged_before_the_first
     a_repeated_vote_request_is_not_granted_before_the_first
     a_restart_keeps_the_vote
@@ -38,10 +43,16 @@ stories! {
     a_snapshot_waits_until_the_draft_of_an_earlier_life_is_removed
     a_stalled_disk_deposes_its_leader
     a_torn_last_batch_is_cut_and_the_node_goes_on
+    a_watch_is_refused_by_a_restarted_node_until_it_is_ready
+    a_watch_that_waits_on_a_follower_goes_on_through_a_snapshot
+    a_watch_whose_events_a_snapshot_does_not_hold_is_told_so
     a_write_is_answered_when_a_majority_has_it_on_disk
     damage_before_the_last_batch_is_refused
-    the_last_durable_segment_stays_until_the_next_one_holds_something
+    names_in_order_rise_across_restart_and_snapshot_and_change_of_leader
     the_first_write_has_index_4_on_one_node_and_8_on_three
+    the_last_durable_segment_stays_until_the_next_one_holds_something
+    the_removal_of_a_directory_wakes_a_watch_below_it
+    what_is_due_causes_one_stamp_however_much_is_under_way
     what_a_killed_process_had_only_written_is_synced_at_birth
     writes_that_arrive_while_one_flies_share_the_next
 }

@@ -83,6 +83,16 @@ fn a_read_answered_without_its_confirmation() {
 }
 
 #[test]
+fn a_watch_that_skips_an_event() {
+    caught(Lie::SkippedEvent, &["watches"]);
+}
+
+#[test]
+fn a_leader_whose_stamps_run_ahead_of_its_ticks() {
+    caught(Lie::StampsJumpAhead, &["times to live"]);
+}
+
+#[test]
 fn a_vote_that_was_refused_arrives_as_granted() {
     caught(Lie::ForgedVote, &["election safety", "a majority decides"]);
 }

@@ -4,7 +4,7 @@
 
 use std::env;
 
-use quorate_engine::tree::Path;
+use quorate_engine::tree::{Path, Watch};
 use quorate_engine::{
     Change, Condition, Config, Content, NodeId, Outcome, Refresh, Request, Write,
 };
@@ -120,6 +120,11 @@ impl Walk {
             return Request::Read;
         }
         let path = ["/a", "/b", "/c/d", "/c"][self.rng.random_range(0..4)];
+        let path = Path::new(path).expect("clean");
+        if self.rng.random_bool(0.2) {
+            let (recursive, from) = (self.rng.random(), self.rng.random_range(0..60));
+            return Request::Watch(Watch { path, recursive, from, limit: 3 });
+        }
         let value = "v".repeat(self.rng.random_range(0..300));
         let ttl = self.rng.random_bool(0.3).then(|| self.rng.random_range(0..3));
         let change = match self.rng.random_range(0..7) {
@@ -134,7 +139,7 @@ impl Walk {
             4 => Change::Refresh { ttl: 1, like: Refresh::Set },
             _ => Change::Set { content: Content::File(value.as_str().into()), ttl },
         };
-        Request::Write(Write { path: Path::new(path).expect("clean"), change })
+        Request::Write(Write { path, change })
     }
 
     /// Whatever has happened: healed and left alone, the cluster takes a write.

@@ -67,17 +67,17 @@ impl Engine {
 
     /// Stamps a command and appends it to the log of this leader.
     pub(super) fn propose(&mut self, mut command: Command) -> Result<(), Refused> {
-        if !self.serving() {
+        // It serves a little before its clock does: see `follow_leader`.
+        if !self.serving() || !self.clock.leads() {
             return Err(Refused::NoLeader);
         }
         if self.consensus.log().bytes() > self.config.max_log_bytes {
             return Err(Refused::Bound(Bound::LogBytes));
         }
         command.stamp = self.clock.stamp();
-        if !self.consensus.propose(command.encode()) {
-            return Err(Refused::Bound(Bound::UncommittedBytes));
-        }
-        self.clock.stamped(self.consensus.log().last());
+        let proposed = self.consensus.propose(command.encode());
+        let index = proposed.ok_or(Refused::Bound(Bound::UncommittedBytes))?;
+        self.clock.stamped(index);
         Ok(())
     }
 

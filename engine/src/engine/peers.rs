@@ -58,7 +58,7 @@ impl Engine {
             }
             return Ok(());
         }
-        if self.consensus.log().term_at(at.0).is_some_and(|term| term != at.1) {
+        if self.consensus.term_at(at.0).is_some_and(|term| term != at.1) {
             return Err(Halt::Contradiction { index: at.0 });
         }
         // raft answers with how far this node has come.

@@ -58,6 +58,52 @@ pub struct NodeView {
     pub nodes: Vec<NodeView>,
 }
 
+/// A node as v2 shows it, without what lies below it: borrowed from where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeRef<'a> {
+    /// Its key.
+    pub path: &'a Path,
+    /// Its value; none for a directory and for what was deleted.
+    pub value: Option<&'a Arc<str>>,
+    /// Whether it is a directory.
+    pub dir: bool,
+    /// Store index at which it was created; 0 for the root.
+    pub created_index: u64,
+    /// Store index at which it was last changed; 0 for the root.
+    pub modified_index: u64,
+    /// When it goes by itself, if it does.
+    pub expires: Option<Expires>,
+}
+
+impl NodeRef<'_> {
+    /// The same on its own, with nothing below it yet.
+    pub fn to_view(self) -> NodeView {
+        NodeView {
+            path: self.path.clone(),
+            value: self.value.cloned(),
+            dir: self.dir,
+            created_index: self.created_index,
+            modified_index: self.modified_index,
+            expires: self.expires,
+            nodes: Vec::new(),
+        }
+    }
+}
+
+impl NodeView {
+    /// The node without what lies below it.
+    pub fn node(&self) -> NodeRef<'_> {
+        NodeRef {
+            path: &self.path,
+            value: self.value.as_ref(),
+            dir: self.dir,
+            created_index: self.created_index,
+            modified_index: self.modified_index,
+            expires: self.expires,
+        }
+    }
+}
+
 /// When a key goes, as v2 shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expires {

@@ -6,7 +6,8 @@ use super::{Action, Event, Tree};
 use crate::command::Stamp;
 
 /// Keys that go at most at one entry of the log, so that applying it stays short
-/// however many are due; the rest goes at the next ones.
+/// however many are due; the rest goes at the next ones. A directory counts as one,
+/// and takes all below it at once.
 pub const EXPIRIES_PER_ENTRY: usize = 1_000;
 
 impl Tree {

@@ -1,5 +1,6 @@
 //! Writing a tree down, part by part, while the living one moves on.
 
+use super::ahead::Ahead;
 use super::path::Place;
 use super::record::{Head, encode_event, encode_node};
 use super::{Path, Tree};
@@ -51,7 +52,9 @@ impl Frozen {
 
     fn write_nodes(&mut self, part: &mut Part<'_>) {
         let last = self.last_node.clone();
-        for (path, node) in self.tree.nodes.between(Place::At(last.as_str()), &Path::root()) {
+        let top = Path::root();
+        let rest = self.tree.nodes.between(Place::At(last.as_str()), &top);
+        for (path, node) in Ahead::new(rest) {
             if !part.add(|out| encode_node(path, node, out)) {
                 return;
             }

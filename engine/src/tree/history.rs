@@ -50,7 +50,8 @@ impl History {
     pub fn since(&self, index: u64) -> impl Iterator<Item = &Arc<Event>> {
         let oldest = self.events.front().map_or(index, |event| event.index());
         let skip = usize::try_from(index.saturating_sub(oldest)).unwrap_or(usize::MAX);
-        self.events.iter().skip(skip)
+        // Skipping with the vector's iterator would visit what is skipped.
+        (skip..self.events.len()).filter_map(|at| self.events.get(at))
     }
 
     /// Adds the newest event; the oldest goes if there is no room.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use super::path::Place;
-use super::{Expires, NodeView, Path, digest};
+use super::{Expires, NodeRef, NodeView, Path, digest};
 use crate::boundary::Content;
 use crate::command::Stamp;
 
@@ -71,20 +71,24 @@ impl Node {
     }
 
     /// How v2 shows it at this moment, without what lies below it.
-    pub fn view(&self, path: &Path, now: Stamp) -> NodeView {
+    pub fn show<'a>(&'a self, path: &'a Path, now: Stamp) -> NodeRef<'a> {
         let value = match &self.content {
-            Content::File(value) => Some(value.clone()),
+            Content::File(value) => Some(value),
             Content::Dir => None,
         };
-        NodeView {
-            path: path.clone(),
+        NodeRef {
+            path,
             value,
             dir: self.is_dir(),
             created_index: self.created,
             modified_index: self.modified,
             expires: self.deadline.map(|deadline| deadline.shown(now)),
-            nodes: Vec::new(),
         }
+    }
+
+    /// The same on its own.
+    pub fn view(&self, path: &Path, now: Stamp) -> NodeView {
+        self.show(path, now).to_view()
     }
 }
 

@@ -50,7 +50,8 @@ impl Path {
 
     /// The last component; empty for the root.
     pub fn name(&self) -> &str {
-        let at = self.0.rfind('/').map_or(0, |at| at + 1);
+        // Names are short: from byte to byte is quicker than a search.
+        let at = self.0.bytes().rposition(|byte| byte == b'/').map_or(0, |at| at + 1);
         &self.0[at..]
     }
 

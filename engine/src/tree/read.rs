@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::node::Node;
 use super::path::Place;
-use super::{Fault, FaultCode, NodeView, Path, Read, Tree};
+use super::{Fault, FaultCode, NodeRef, NodeView, Path, Read, Tree};
 
 impl Tree {
     /// Reads a key or a listing.
@@ -17,12 +18,53 @@ impl Tree {
     /// 100 with the first component that is missing, 104 with a file that stands
     /// where the path needs a directory.
     pub fn read(&self, read: &Read) -> Result<NodeView, Fault> {
-        let view = if read.path.is_root() {
-            root_view()
-        } else {
-            self.find(&read.path)?.view(&read.path, self.clock)
-        };
-        if view.dir { Ok(self.list(view, read.recursive)) } else { Ok(view) }
+        let mut open = vec![self.show(&read.path)?.to_view()];
+        for node in self.list(read, &read.path) {
+            close(&mut open, |directory| node.path.is_within(directory));
+            open.push(node.to_view());
+        }
+        close(&mut open, |directory| *directory == read.path);
+        Ok(open.swap_remove(0))
+    }
+
+    /// The node that a read is for, without what lies below it.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn show<'a>(&'a self, path: &'a Path) -> Result<NodeRef<'a>, Fault> {
+        if path.is_root() {
+            let (created_index, modified_index) = (0, 0);
+            let (value, expires) = (None, None);
+            return Ok(NodeRef { path, value, dir: true, created_index, modified_index, expires });
+        }
+        Ok(self.find(path)?.show(path, self.clock))
+    }
+
+    /// What a read lists, each directory before what lies in it: all that follows
+    /// the last one seen, or the whole listing if that is the key itself.
+    ///
+    /// It is one scan over what lies below, seeking past every part that is not
+    /// wanted.
+    pub fn list<'a>(
+        &'a self,
+        Read { path: top, recursive }: &'a Read,
+        last: &'a Path,
+    ) -> impl Iterator<Item = NodeRef<'a>> {
+        let inside = *recursive || last == top;
+        let begin = if inside { Place::At(last.as_str()) } else { Place::Past(last.as_str()) };
+        let mut scan = Ahead::new(self.nodes.between(begin, top));
+        std::iter::from_fn(move || {
+            loop {
+                let (path, node) = scan.next()?;
+                let hidden = path.name().starts_with('_');
+                if node.is_dir() && (hidden || !recursive) {
+                    scan = Ahead::new(self.nodes.between(Place::Past(path.as_str()), top));
+                }
+                if !hidden {
+                    return Some(node.show(path, self.clock));
+                }
+            }
+        })
     }
 
     /// The node at a path that is not the root.
@@ -45,38 +87,6 @@ impl Tree {
             }
         }
         self.fault(FaultCode::KeyNotFound, path.as_str())
-    }
-
-    /// Fills a directory: one scan over what lies below it, seeking past every
-    /// part that is not wanted.
-    fn list(&self, directory: NodeView, recursive: bool) -> NodeView {
-        let top = directory.path.clone();
-        let mut open = vec![directory];
-        let mut scan = self.nodes.between(Place::At(top.as_str()), &top);
-        while let Some((path, node)) = scan.next() {
-            let hidden = path.name().starts_with('_');
-            if !hidden {
-                close(&mut open, |directory| path.is_within(directory));
-                open.push(node.view(path, self.clock));
-            }
-            if node.is_dir() && (hidden || !recursive) {
-                scan = self.nodes.between(Place::Past(path.as_str()), &top);
-            }
-        }
-        close(&mut open, |directory| *directory == top);
-        open.swap_remove(0)
-    }
-}
-
-fn root_view() -> NodeView {
-    NodeView {
-        path: Path::root(),
-        value: None,
-        dir: true,
-        created_index: 0,
-        modified_index: 0,
-        expires: None,
-        nodes: Vec::new(),
     }
 }
 
@@ -130,6 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn a_listing_goes_on_behind_the_last_one_seen() {
+        let tree = tree(&["/b/x/y/z", "/a", "/b!", "/b/a", "/c/_h/i", "/c/d"]);
+        for recursive in [false, true] {
+            let read = Read { path: Path::root(), recursive };
+            let all: Vec<_> = tree.list(&read, &read.path).collect();
+            assert_eq!(all.len(), if recursive { 9 } else { 4 });
+            for (at, node) in all.iter().enumerate() {
+                assert!(tree.list(&read, node.path).eq(all[at + 1..].iter().copied()));
+            }
+        }
+    }
+
+    #[test]
     fn what_is_hidden_is_found_only_by_its_name() {
         let tree = tree(&["/p/q/_h/r", "/p/q/s", "/p/_x", "/only/_h", "/_d/e/f", "/_d/_g"]);
         assert_eq!(list(&tree, "/", true), "/[/only[] /p[/p/q[/p/q/s]]]");
@@ -143,7 +166,9 @@ mod tests {
     fn the_root_has_no_indexes_and_is_always_there() {
         let tree = tree(&[]);
         let view = tree.read(&Read { path: Path::root(), recursive: true }).unwrap();
-        assert_eq!(view, root_view());
+        assert!(view.dir && view.value.is_none() && view.expires.is_none());
+        assert_eq!((view.created_index, view.modified_index), (0, 0));
+        assert_eq!(show(&view), "/[]");
     }
 
     #[test]

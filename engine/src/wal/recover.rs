@@ -117,12 +117,17 @@ impl Recovered {
             self.unborn = Some(file.clone());
             return Ok(());
         }
+        let mut begins = Some(header.base);
         self.follow(number, file, header)?;
         let mut at = SEGMENT_HEADER;
         loop {
             let rest = bytes.slice(at.min(bytes.len())..);
             match decode_batch(seed, &rest) {
                 Ok(batch) if batch.number == self.next_batch && batch.before == self.crc => {
+                    // When the segments before are gone, it will be believed.
+                    if begins.take().is_some_and(|base| Some(base) != self.before(&batch)) {
+                        return Err(corrupt(file, 0, "the segment does not begin where it says"));
+                    }
                     at += batch.size;
                     self.batch(batch).map_err(|what| corrupt(file, at, what))?;
                 }
@@ -173,6 +178,16 @@ impl Recovered {
         }
         self.segments.push((number, header.base.0));
         Ok(())
+    }
+
+    /// (index, term) before what a batch begins with.
+    fn before(&self, batch: &Batch) -> Option<(u64, u64)> {
+        let index = match batch.items.first() {
+            Some(Item::Snapshot(index, term)) => return Some((*index, *term)),
+            Some(Item::Entry(entry)) => entry.index.checked_sub(1)?,
+            None => self.last(),
+        };
+        Some((index, self.term_at(index)?))
     }
 
     fn batch(&mut self, batch: Batch) -> Result<(), &'static str> {

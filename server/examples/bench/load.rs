@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cluster::{Cluster, Kind};
+use crate::server::{Kind, Server};
 
 /// What is asked of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +67,16 @@ impl Case {
     }
 }
 
-/// Loads a cluster for some seconds.
+/// Loads a server for some seconds.
 pub fn run(
     case: Case,
-    cluster: &Cluster,
+    server: &Server,
     connections: usize,
     seconds: u64,
     script: &Path,
 ) -> Result<Sample, Box<dyn Error>> {
     let spread = case == Case::PutSpread;
-    let ports = if spread { &cluster.ports[..] } else { &cluster.ports[..1] };
+    let ports = if spread { server.ports() } else { &server.ports()[..1] };
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     let threads = if spread { 3 } else { 1 };
     let output = Command::new("setpriv")
@@ -85,7 +85,7 @@ pub fn run(
         .args(["-t", &threads.to_string(), "-c", &connections.to_string()])
         .args(["-d", &format!("{seconds}s"), &format!("http://127.0.0.1:{}", ports[0])])
         .env("BENCH_METHOD", case.method())
-        .env("BENCH_QUERY", case.query(cluster.kind))
+        .env("BENCH_QUERY", case.query(server.kind))
         .env("BENCH_PORTS", ports.join(","))
         .output()?;
     let text = String::from_utf8(output.stdout)?;
@@ -95,7 +95,7 @@ pub fn run(
         return Err(format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
     };
     if errors != "0" {
-        return Err(format!("{:?} answered {errors} requests wrongly", cluster.kind).into());
+        return Err(format!("{:?} answered {errors} requests wrongly", server.kind).into());
     }
     Ok(Sample { rate: rate.parse()?, p99: p99.parse::<f64>()? / 1e3 })
 }

@@ -4,20 +4,24 @@
 //! other, again and again; the others stay up meanwhile, idle. Each has its
 //! data in one directory, and its own defaults.
 
+#[path = "../common/cluster.rs"]
 mod cluster;
+#[path = "../common/figures.rs"]
+mod figures;
 mod load;
+#[path = "../common/machine.rs"]
+mod machine;
 mod report;
+mod server;
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::process::ExitCode;
 
-use cluster::{Cluster, Kind};
 use load::Case;
-use report::{Rounds, median};
+use report::Rounds;
+use server::{Kind, Server};
 
 const USAGE: &str = "usage: bench DIRECTORY [--seconds N] [--rounds N] [--nodes 1,3] \
     [--connections 1,64,256] [--cases put,put-spread,get,get-local]";
@@ -75,22 +79,30 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Er
 
 /// Measures everything asked for; how many floors were missed.
 fn measure(options: &Options) -> Result<usize, Box<dyn Error>> {
-    describe(options)?;
-    println!("{}", report::HEAD);
+    println!(
+        "{}\n{} rounds of {} s each, in turns, the others idle; \
+         128-byte values on 1,000 keys; wrk on the same cores\n\
+         load averages before: {}\n\n{}",
+        machine::describe(&options.dir)?,
+        options.rounds,
+        options.seconds,
+        machine::load()?,
+        report::HEAD,
+    );
     let mut missed = 0;
     for &nodes in &options.nodes {
         missed += measure_size(options, nodes)?;
     }
-    println!("\nload averages at the end: {}", fs::read_to_string("/proc/loadavg")?.trim());
+    println!("\nload averages at the end: {}", machine::load()?);
     Ok(missed)
 }
 
 fn measure_size(options: &Options, nodes: usize) -> Result<usize, Box<dyn Error>> {
     let examples = std::env::current_exe()?.parent().ok_or("no directory")?.to_owned();
     let (dir, ours, bare) = (&options.dir, examples.join("../quorate"), examples.join("bare"));
-    let quorate = Cluster::start(Kind::Quorate, &ours, nodes, dir)?;
-    let etcd = Cluster::start(Kind::Etcd, Path::new("etcd"), nodes, dir)?;
-    let bare = Cluster::bare(&bare, &quorate, dir)?;
+    let quorate = Server::start(Kind::Quorate, &ours, nodes, dir)?;
+    let etcd = Server::start(Kind::Etcd, Path::new("etcd"), nodes, dir)?;
+    let bare = Server::bare(&bare, &quorate, dir)?;
     let script = dir.join("load.lua");
     fs::write(&script, include_str!("load.lua"))?;
     let mut missed = 0;
@@ -112,47 +124,4 @@ fn measure_size(options: &Options, nodes: usize) -> Result<usize, Box<dyn Error>
         }
     }
     Ok(missed)
-}
-
-/// Says what the numbers depend on.
-fn describe(options: &Options) -> Result<(), Box<dyn Error>> {
-    let said = |program: &str, args: &[&str]| -> Result<String, Box<dyn Error>> {
-        let output = Command::new(program).args(args).arg(&options.dir).output()?;
-        Ok(String::from_utf8(output.stdout)?)
-    };
-    let filesystem = said("df", &["--output=fstype"])?.lines().last().unwrap_or("?").to_owned();
-    let etcd = Command::new("etcd").arg("--version").output()?;
-    let etcd = String::from_utf8(etcd.stdout)?;
-    let (middle, worst) = sync_times(&options.dir)?;
-    println!(
-        "{} cores · {} · data on {filesystem}, where 4 KiB and fdatasync take {middle:.2} ms \
-         (p99 {worst:.2} ms)\n{} rounds of {} s each, in turns, the others idle; \
-         128-byte values on 1,000 keys; wrk on the same cores",
-        std::thread::available_parallelism()?,
-        etcd.lines().next().unwrap_or("etcd ?"),
-        options.rounds,
-        options.seconds,
-    );
-    println!("load averages before: {}\n", fs::read_to_string("/proc/loadavg")?.trim());
-    Ok(())
-}
-
-/// Median and 99th percentile of a synced write into a preallocated file, in ms.
-fn sync_times(dir: &Path) -> Result<(f64, f64), Box<dyn Error>> {
-    const WRITES: usize = 300;
-    let block = [1; 4096];
-    let path = dir.join("probe");
-    let file = File::create(&path)?;
-    file.write_all_at(&vec![0; WRITES * block.len()], 0)?;
-    file.sync_all()?;
-    let mut times = Vec::new();
-    for at in 0..WRITES {
-        let begin = Instant::now();
-        file.write_all_at(&block, (at * block.len()) as u64)?;
-        file.sync_data()?;
-        times.push(begin.elapsed().as_secs_f64() * 1e3);
-    }
-    fs::remove_file(&path)?;
-    times.sort_by(f64::total_cmp);
-    Ok((median(&times), times[WRITES * 99 / 100]))
 }

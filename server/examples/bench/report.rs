@@ -1,5 +1,6 @@
 //! The table: medians, spreads, ratios, floors.
 
+use crate::figures::{median, spread};
 use crate::load::{Case, Sample};
 
 /// The head of the table.
@@ -48,18 +49,4 @@ fn server(samples: &[Sample]) -> String {
     let rates: Vec<f64> = samples.iter().map(|sample| sample.rate).collect();
     let p99s: Vec<f64> = samples.iter().map(|sample| sample.p99).collect();
     format!("{} | {:.1}", spread(&rates, 0), median(&p99s))
-}
-
-/// The median, and in brackets the least and the most.
-fn spread(values: &[f64], digits: usize) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    format!("{:.digits$} ({least:.digits$}–{most:.digits$})", median(values))
-}
-
-/// The one in the middle.
-pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }

@@ -123,11 +123,6 @@ fn writes() -> Vec<Case> {
             r#"{"errorCode":200,"message":"Value is Required in POST form","cause":"prevExist=true without a value would empty the file","index":4}"#,
         ),
         case(
-            "prevExist=true without value over a file is refused with 200",
-            [put("/a", "value=1"), put("/a", "prevExist=true&prevIndex=4")],
-            r#""cause":"prevExist=true without a value would empty the file","index":0}"#,
-        ),
-        case(
             "conditions in the body of a DELETE are honoured",
             [put("/a", "value=1"), delete("/a", "").form("prevValue=2")],
             r#"{"errorCode":101,"message":"Compare failed","cause":"[2 != 1]","index":4}"#,

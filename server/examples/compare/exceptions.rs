@@ -134,14 +134,12 @@ pub const EXCEPTIONS: [Exception; 23] = [
         reason: "etcd empties the file: whoever forgot the value loses the old one",
         rule: Rule::Answer(|asked, ours, theirs| {
             let cause = "prevExist=true without a value would empty the file";
-            let emptied = theirs.status == 200 && json(theirs)["node"]["value"] == "";
-            // With a condition it is refused before anybody looks at the key.
-            let refused = is_conditional(asked) && json(theirs)["errorCode"].is_number();
             asked.method == "PUT"
                 && asked.flag("prevExist")
                 && asked.param("value").is_none()
                 && is_error(ours, 400, 200, cause)
-                && (emptied || refused)
+                && theirs.status == 200
+                && json(theirs)["node"]["value"] == ""
         }),
     },
     Exception {

@@ -17,11 +17,19 @@ pub struct Bounds {
     pub watches: usize,
 }
 
+const MOST_KEY_BYTES: usize = 64 << 10;
+const MOST_BODY_BYTES: usize = 64 << 20;
+
+/// Bytes that a client of any member may have written at once: members may have
+/// other bounds than this one, and what they have agreed upon is carried all the
+/// same.
+pub const MOST_WRITE_BYTES: usize = MOST_KEY_BYTES + MOST_BODY_BYTES;
+
 /// The most of each that log and wire can carry, or that memory should.
 const MOST: [(&str, usize); 5] = [
-    ("max-key-bytes", 64 << 10),
+    ("max-key-bytes", MOST_KEY_BYTES),
     ("max-key-depth", 4_096),
-    ("max-body-bytes", 64 << 20),
+    ("max-body-bytes", MOST_BODY_BYTES),
     ("history-events", 1_000_000),
     ("max-watches", 1_000_000),
 ];

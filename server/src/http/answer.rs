@@ -1,24 +1,40 @@
 //! Answers on the wire: statuses, headers and bodies as etcd has them.
 
-use std::time::{Duration, SystemTime};
+use std::convert::Infallible;
+use std::sync::Arc;
 
+use arc_swap::Guard;
 use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
+use hyper::body::Body;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
     CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
-use quorate_engine::tree::{Action, Cleared, Event, Fault, FaultCode, NodeView};
-use quorate_engine::{Bound, Lost, Position, Refused};
+use quorate_engine::tree::{Action, Cleared, Event, Fault, FaultCode};
+use quorate_engine::{Bound, Lost, Position, Refused, View};
 use serde::Serialize;
 
 use super::form::FormError;
-use super::json;
+use super::listing::{Listing, Parts};
 use super::watch::Events;
+use super::{json, node};
 
-/// Every body is whole, but for those of watches.
-pub type Answer = Response<Either<Full<Bytes>, Events>>;
+/// What is answered.
+pub type Answer = Response<Contents>;
+
+/// Most bodies are whole; watches and long listings come in parts.
+pub type Contents = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+
+fn whole(body: impl Into<Bytes>) -> Contents {
+    Either::Left(Full::new(body.into()))
+}
+
+fn in_parts(body: impl Body<Data = Bytes, Error = Infallible> + Send + 'static) -> Contents {
+    Either::Right(UnsyncBoxBody::new(body))
+}
 
 const CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
 const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
@@ -37,36 +53,6 @@ pub struct KeyAnswers {
 }
 
 #[derive(Serialize)]
-struct EventBody<'a> {
-    action: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node: Option<NodeBody<'a>>,
-    #[serde(rename = "prevNode", skip_serializing_if = "Option::is_none")]
-    prev: Option<NodeBody<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeBody<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a str>,
-    #[serde(skip_serializing_if = "is_false")]
-    dir: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expiration: Option<String>,
-    #[serde(skip_serializing_if = "is_zero")]
-    ttl: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    nodes: Vec<NodeBody<'a>>,
-    #[serde(skip_serializing_if = "is_zero")]
-    modified_index: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    created_index: u64,
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorBody<'a> {
     error_code: u16,
@@ -74,41 +60,6 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     cause: &'a str,
     index: u64,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl<'a> From<&'a NodeView> for NodeBody<'a> {
-    fn from(node: &'a NodeView) -> Self {
-        Self {
-            key: (!node.path.is_root()).then(|| node.path.as_str()),
-            value: node.value.as_deref(),
-            dir: node.dir,
-            expiration: node.expires.map(|expires| moment(expires.wall_ms)),
-            ttl: node.expires.map_or(0, |expires| expires.ttl),
-            nodes: node.nodes.iter().map(Self::from).collect(),
-            modified_index: node.modified_index,
-            created_index: node.created_index,
-        }
-    }
-}
-
-impl<'a> EventBody<'a> {
-    fn of(event: &'a Event) -> Self {
-        let (action, node) = (event.action.as_str(), Some(NodeBody::from(&event.node)));
-        Self { action, node, prev: event.prev.as_ref().map(NodeBody::from) }
-    }
-}
-
-/// An event as a watch shows it: as its writer was told, and a newline.
-pub fn event_line(event: &Event) -> Vec<u8> {
-    line(&EventBody::of(event))
 }
 
 /// What a watch is told when it cannot go on: etcd's words, and a newline.
@@ -122,11 +73,6 @@ pub fn error_line(refused: &Refused) -> Vec<u8> {
     line(&ErrorBody { error_code, message, cause: &cause, index })
 }
 
-/// A listing as the first line of a watch, and a newline.
-pub fn initial_line(node: &NodeView) -> Vec<u8> {
-    line(&EventBody { action: "get", node: Some(node.into()), prev: None })
-}
-
 const CLEARED: &str = "The event in requested index is outdated and cleared";
 
 fn line(body: &impl Serialize) -> Vec<u8> {
@@ -134,17 +80,6 @@ fn line(body: &impl Serialize) -> Vec<u8> {
     line.push(b'\n');
     line
 }
-
-/// As Go prints a time: trailing zeros of the fraction are left out.
-fn moment(wall_ms: u64) -> String {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(wall_ms.min(LAST_MOMENT_MS));
-    let text = humantime::format_rfc3339_millis(at).to_string();
-    let text = text.trim_end_matches('Z').trim_end_matches('0');
-    format!("{}Z", text.trim_end_matches('.'))
-}
-
-/// The end of the year 9999, beyond which no date is written.
-const LAST_MOMENT_MS: u64 = 253_402_300_799_999;
 
 impl KeyAnswers {
     /// Answers of this cluster.
@@ -160,26 +95,26 @@ impl KeyAnswers {
         let created =
             event.action == Action::Create || event.action == Action::Set && event.prev.is_none();
         let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-        let action = event.action.as_str();
         let body = match brief {
-            true => EventBody { action, node: None, prev: None },
-            false => EventBody::of(event),
+            true => [node::action(event.action.as_str()), b"}\n".to_vec()].concat(),
+            false => node::event(event),
         };
-        self.success(status, &body, at)
+        self.success(whole(body), status, at)
     }
 
     /// A read was done.
-    pub fn read(&self, node: &NodeView, at: Position) -> Answer {
-        let body = EventBody { action: "get", node: Some(node.into()), prev: None };
-        self.success(StatusCode::OK, &body, at)
+    pub fn read(&self, mut listing: Listing, view: Guard<Arc<View>>) -> Answer {
+        let at = view.position();
+        let body = match listing.is_whole() {
+            true => whole(listing.take()),
+            false => in_parts(Parts::new(Guard::into_inner(view), listing)),
+        };
+        self.success(body, StatusCode::OK, at)
     }
 
     /// A watch has begun here; its lines follow.
     pub fn watching(&self, events: Events, first: u64, at: Position) -> Answer {
-        let mut answer = Response::new(Either::Right(events));
-        answer.headers_mut().insert(CONTENT_TYPE, JSON);
-        self.mark(&mut answer, at.store_index);
-        mark_position(&mut answer, at);
+        let mut answer = self.success(in_parts(events), StatusCode::OK, at);
         answer.headers_mut().insert(HISTORY_FIRST, first.into());
         answer
     }
@@ -208,7 +143,6 @@ impl KeyAnswers {
     /// The parameters are wrong.
     pub fn form_error(&self, error: &FormError) -> Answer {
         let message = match error.code {
-            200 => FaultCode::ValueRequired.message(),
             201 => "PrevValue is Required in POST form",
             202 => "The given TTL in POST form is not a number",
             203 => "The given index in POST form is not a number",
@@ -284,9 +218,14 @@ impl KeyAnswers {
         answer
     }
 
-    fn success(&self, status: StatusCode, body: &EventBody<'_>, at: Position) -> Answer {
-        let mut answer = self.answer(status, line(body), at.store_index);
-        mark_position(&mut answer, at);
+    fn success(&self, body: Contents, status: StatusCode, at: Position) -> Answer {
+        let mut answer = Response::new(body);
+        *answer.status_mut() = status;
+        self.mark(&mut answer, at.store_index);
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(RAFT_INDEX, at.raft_index.into());
+        headers.insert(RAFT_TERM, at.raft_term.into());
         answer
     }
 
@@ -314,25 +253,19 @@ impl KeyAnswers {
         headers.insert(ETCD_INDEX, index.into());
     }
 
-    /// A JSON answer of the cluster's that is not about a key.
-    pub fn of_cluster(&self, body: &impl Serialize) -> Answer {
-        self.with_cluster_id(plain(StatusCode::OK, JSON, line(body)))
-    }
-
-    /// An answer that says whose it is.
-    pub fn with_cluster_id(&self, mut answer: Answer) -> Answer {
+    /// An answer about the cluster: it bears its id, too.
+    pub fn of_cluster(&self, mut answer: Answer) -> Answer {
         answer.headers_mut().insert(CLUSTER_ID, self.cluster.clone());
         answer
     }
 }
 
-fn mark_position(answer: &mut Answer, at: Position) {
-    let headers = answer.headers_mut();
-    headers.insert(RAFT_INDEX, at.raft_index.into());
-    headers.insert(RAFT_TERM, at.raft_term.into());
+/// A JSON answer on a line of its own.
+pub fn json_line(body: &impl Serialize) -> Answer {
+    plain(StatusCode::OK, JSON, line(body))
 }
 
-/// A JSON answer about neither.
+/// A JSON answer.
 pub fn json(body: &impl Serialize) -> Answer {
     plain(StatusCode::OK, JSON, json::to_vec(body))
 }
@@ -374,7 +307,7 @@ pub fn method_not_allowed(allow: &'static str) -> Answer {
 
 /// Nothing, with a 200.
 pub fn empty() -> Answer {
-    Response::new(Either::Left(Full::default()))
+    Response::new(whole(Bytes::new()))
 }
 
 /// What every answer of the client port carries.
@@ -399,7 +332,7 @@ fn refusing(mut answer: Answer) -> Answer {
 }
 
 fn plain(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Either::Left(Full::new(body.into())));
+    let mut answer = Response::new(whole(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer

@@ -51,8 +51,8 @@ impl Bodies {
     }
 
     /// The whole body of a request, which must be a form: etcd ignores others and
-    /// stores an empty value, and all of a DELETE, and deletes. One that does not say its size takes the room of
-    /// the largest.
+    /// stores an empty value, and all of a DELETE, and deletes. One that does not
+    /// say its size takes the room of the largest.
     pub async fn read(
         &self,
         headers: &HeaderMap,

@@ -101,20 +101,45 @@ impl Form {
     }
 }
 
-/// The parameters as they came, in order of precedence.
+/// Parameters that mean something; a body may be full of others.
+const KNOWN: [&str; 16] = [
+    "value",
+    "prevValue",
+    "prevIndex",
+    "prevExist",
+    "dir",
+    "recursive",
+    "sorted",
+    "wait",
+    "waitIndex",
+    "stream",
+    "initial",
+    "quorum",
+    "noValueOnSuccess",
+    "ttl",
+    "refresh",
+    "consistency",
+];
+
+/// The parameters that mean something, as they came, each name once: the body's
+/// come first, and the first wins.
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
     fn parse(query: &'a str, body: &'a str) -> Result<Self, FormError> {
         let mut fields = Vec::new();
-        for text in [body, query] {
-            // Go looks for these before it undoes any escape.
-            if text.contains(';') {
+        for source in [body, query] {
+            // Go finds these wherever they stand, and tells of the last thing it found.
+            if source.contains(';') {
                 return Err(invalid_form("invalid semicolon separator in query"));
             }
-            for part in text.split('&').filter(|part| !part.is_empty()) {
+            for part in source.split('&').filter(|part| !part.is_empty()) {
                 let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                fields.push((unescaped(name)?, unescaped(value)?));
+                let (name, value) = (text(name)?, text(value)?);
+                let known = KNOWN.contains(&&*name);
+                if known && !fields.iter().any(|(before, _)| *before == name) {
+                    fields.push((name, value));
+                }
             }
         }
         Ok(Self(fields))
@@ -178,7 +203,7 @@ impl<'a> Fields<'a> {
 }
 
 /// etcd stores other bytes with U+FFFD in their place; here they are refused.
-fn unescaped(raw: &str) -> Result<Cow<'_, str>, FormError> {
+fn text(raw: &str) -> Result<Cow<'_, str>, FormError> {
     match unescape(raw, true).map_err(invalid_form)? {
         Cow::Borrowed(_) => Ok(Cow::Borrowed(raw)),
         Cow::Owned(bytes) => String::from_utf8(bytes)
@@ -206,11 +231,6 @@ fn error(code: u16, cause: String) -> FormError {
 
 fn invalid_field(cause: String) -> FormError {
     error(209, cause)
-}
-
-/// A change of an existing key that does not say to what: etcd empties the key.
-pub fn value_required() -> FormError {
-    error(200, "prevExist=true without a value would empty the file".into())
 }
 
 /// etcd's error 210 for this cause.
@@ -243,7 +263,7 @@ mod tests {
         for (query, code, cause) in [
             ("a=%zz", 210, "invalid URL escape \"%zz\""),
             ("a=1;b=2", 210, "invalid semicolon separator in query"),
-            ("%zz&a=1;b=2", 210, "invalid semicolon separator in query"),
+            ("%zz&a;b", 210, "invalid semicolon separator in query"),
             ("value=%ff", 210, "invalid UTF-8 in a parameter"),
             ("prevIndex=", 203, "invalid value for \"prevIndex\""),
             ("prevIndex=+1", 203, "invalid value for \"prevIndex\""),

@@ -11,9 +11,40 @@ use serde_json::ser::{CharEscape, Formatter};
 /// Never: only maps with strange keys and failing writers can fail.
 pub fn to_vec(value: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Go);
-    value.serialize(&mut serializer).expect("plain values into memory");
+    write(value, &mut out);
     out
+}
+
+/// Appends a string.
+pub fn string(text: &str, out: &mut Vec<u8>) {
+    if !is_plain(text.as_bytes()) {
+        return write(text, out);
+    }
+    out.push(b'"');
+    out.extend(text.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends a number.
+pub fn number(number: u64, out: &mut Vec<u8>) {
+    write(&number, out);
+}
+
+fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let mut serializer = serde_json::Serializer::with_formatter(out, Go);
+    value.serialize(&mut serializer).expect("plain values into memory");
+}
+
+/// Whether there is certainly nothing to escape. It looks at all bytes, which for a
+/// machine that compares many at once is quicker than to stop at the first.
+fn is_plain(bytes: &[u8]) -> bool {
+    let escaped = |byte: u8| {
+        (byte < b' ')
+            | matches!(byte, b'"' | b'\\')
+            // 0xe2 begins the two separators, and much else.
+            | matches!(byte, b'<' | b'>' | b'&' | 0xe2)
+    };
+    !bytes.iter().fold(false, |any, &byte| any | escaped(byte))
 }
 
 /// Escapes `<`, `>`, `&`, U+2028 and U+2029, and has no short form for backspace
@@ -66,5 +97,10 @@ mod tests {
         let text = "a<b>&\u{2028}\u{2029}é→\"\\\n\r\t\u{8}\u{c}\u{1}\u{7f}/";
         let expected = "\"a\\u003cb\\u003e\\u0026\\u2028\\u2029é→\\\"\\\\\\n\\r\\t\\u0008\\u000c\\u0001\u{7f}/\"";
         assert_eq!(String::from_utf8(to_vec(&text)).unwrap(), expected);
+        let mut out = Vec::new();
+        for text in text.chars().map(String::from).chain([text.to_owned()]) {
+            string(&text, &mut out);
+            assert_eq!(std::mem::take(&mut out), to_vec(&text), "{text:?}");
+        }
     }
 }

@@ -8,7 +8,8 @@ use quorate_engine::tree::{Path, Read};
 use quorate_engine::{Change, Condition, Content, Done, Outcome, Refresh, Refused, Write};
 
 use super::answer::{self, Answer};
-use super::form::{Form, FormError, invalid_form, value_required};
+use super::form::{Form, FormError, invalid_form};
+use super::listing::Listing;
 use super::{Server, watch};
 
 const METHODS: &str = "HEAD,GET,PUT,POST,DELETE";
@@ -57,11 +58,12 @@ async fn read(server: &Server, key: &str, form: Form) -> Result<Answer, FormErro
     if form.wait {
         return Ok(watch::serve(server, path, &form));
     }
-    let found = server.node.view().read(&Read { path, recursive: form.recursive });
+    let view = server.node.view();
+    let found = Listing::new(&view.tree, Read { path, recursive: form.recursive });
     let counter = if found.is_ok() { &server.gets.success } else { &server.gets.fail };
     counter.fetch_add(1, Ordering::Relaxed);
     Ok(match found {
-        Ok((node, at)) => server.answers.read(&node, at),
+        Ok(listing) => server.answers.read(listing, view),
         Err(fault) => server.answers.fault(&fault),
     })
 }
@@ -74,7 +76,7 @@ async fn write(
 ) -> Result<Answer, FormError> {
     let path = path(key)?;
     let brief = form.no_value_on_success && method != Method::DELETE;
-    let change = change(method, form)?;
+    let change = change(method, form);
     let answers = &server.answers;
     let asked = quorate_engine::Request::Write(Write { path, change });
     Ok(match server.node.ask(asked).await {
@@ -86,32 +88,31 @@ async fn write(
 }
 
 /// What a PUT, a POST or a DELETE means.
-pub(super) fn change(method: &Method, form: Form) -> Result<Change, FormError> {
-    Ok(match *method {
-        Method::PUT => put(form)?,
+pub(super) fn change(method: &Method, form: Form) -> Change {
+    match *method {
+        Method::PUT => put(form),
         Method::POST => Change::CreateInOrder { ttl: form.ttl, content: content(form) },
         _ => delete(form),
-    })
+    }
 }
 
 /// What a PUT means, as etcd decides it.
-fn put(form: Form) -> Result<Change, FormError> {
+fn put(form: Form) -> Change {
     let (condition, ttl) = (condition(&form), form.ttl);
     let refreshed = ttl.filter(|_| form.refresh);
-    Ok(match (form.prev_exist, condition, refreshed) {
+    match (form.prev_exist, condition, refreshed) {
         (Some(false), ..) => Change::Create { content: content(form), ttl },
         (_, Some(condition), Some(ttl)) => {
             Change::Refresh { ttl, like: Refresh::CompareAndSwap(condition) }
         }
         (Some(true), None, Some(ttl)) => Change::Refresh { ttl, like: Refresh::Update },
         (None, None, Some(ttl)) => Change::Refresh { ttl, like: Refresh::Set },
-        (Some(true), Some(_), None) if form.value.is_none() => return Err(value_required()),
         (_, Some(condition), None) => {
             Change::CompareAndSwap { value: form.value.unwrap_or_default(), condition, ttl }
         }
         (Some(true), None, None) => Change::Update { value: form.value, ttl },
         (None, None, None) => Change::Set { content: content(form), ttl },
-    })
+    }
 }
 
 fn delete(form: Form) -> Change {
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     fn change_of(query: &str) -> Change {
-        put(Form::parse(false, query, "").unwrap()).unwrap()
+        put(Form::parse(false, query, "").unwrap())
     }
 
     fn condition(value: Option<&str>, index: Option<u64>) -> Condition {
@@ -201,11 +202,5 @@ mod tests {
         ] {
             assert_eq!(change_of(query), change, "{query}");
         }
-    }
-
-    #[test]
-    fn a_swap_of_what_exists_wants_a_value() {
-        let form = Form::parse(false, "prevExist=true&prevIndex=4", "").unwrap();
-        assert_eq!(put(form).unwrap_err().code, 200);
     }
 }

@@ -35,15 +35,16 @@ impl<'a> From<&'a Member> for MemberBody<'a> {
 
 /// Answers a request on `/v2/members` and below; `rest` is what follows it.
 pub fn serve(server: &Server, method: &Method, rest: &str) -> Answer {
-    match (method, rest) {
+    let answer = match (method, rest) {
         (&Method::GET, "" | "/") => list(server),
         (&Method::GET, "/leader") => leader(server),
         (&Method::GET, rest) => by_id(server, &rest[1..]),
         (&Method::POST | &Method::PUT | &Method::DELETE, _) => {
             answer::not_yet(&format!("{method} of members"))
         }
-        _ => answer::method_not_allowed("GET,POST,DELETE,PUT"),
-    }
+        _ => return answer::method_not_allowed("GET,POST,DELETE,PUT"),
+    };
+    server.answers.of_cluster(answer)
 }
 
 /// `/v2/machines`: the clients' URLs in one line.
@@ -67,15 +68,15 @@ fn list(server: &Server) -> Answer {
     let mut members: Vec<&Member> = view.members.iter().collect();
     members.sort_by(|a, b| a.peer_urls.cmp(&b.peer_urls));
     let members = members.into_iter().map(MemberBody::from).collect();
-    server.answers.of_cluster(&MembersBody { members })
+    answer::json_line(&MembersBody { members })
 }
 
 /// One member; etcd finds none by its id.
 fn by_id(server: &Server, id: &str) -> Answer {
     let view = server.node.view();
     match view.members.iter().find(|member| format!("{:x}", member.id) == id) {
-        Some(member) => server.answers.of_cluster(&MemberBody::from(member)),
-        None => server.answers.with_cluster_id(answer::message(StatusCode::NOT_FOUND, "Not found")),
+        Some(member) => answer::json_line(&MemberBody::from(member)),
+        None => answer::message(StatusCode::NOT_FOUND, "Not found"),
     }
 }
 
@@ -83,7 +84,7 @@ fn leader(server: &Server) -> Answer {
     let view = server.node.view();
     let leader = view.members.iter().find(|member| Some(member.id) == view.leader);
     match leader {
-        Some(member) => server.answers.of_cluster(&MemberBody::from(member)),
+        Some(member) => answer::json_line(&MemberBody::from(member)),
         None => answer::message(StatusCode::SERVICE_UNAVAILABLE, "During election"),
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::flags::MOST_WRITE_BYTES;
 use crate::frame::{self, GREETING_BYTES, Greeting};
 use crate::identity::Identity;
 use crate::node::Word;
@@ -38,10 +39,10 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Peers of this identity speak to this inbox, in frames within what the
-    /// configuration lets them carry.
+    /// Peers of this identity speak to this inbox, in frames within what any
+    /// member's flags let it carry.
     pub fn new(identity: Identity, inbox: SyncSender<Word>, config: &Config) -> Arc<Self> {
-        let entry = config.max_value_bytes + config.max_key_bytes + config.max_attribute_bytes;
+        let entry = MOST_WRITE_BYTES + config.max_attribute_bytes;
         let append = usize::try_from(config.max_append_bytes).unwrap_or(usize::MAX);
         let max_frame = entry.saturating_add(append).saturating_add(config.chunk_bytes) * 2;
         Arc::new(Self { identity, inbox, max_frame, current: Mutex::default() })
@@ -102,7 +103,7 @@ impl Incoming {
             return Err("it closed without a greeting".into());
         };
         let theirs = Greeting::decode(payload).map_err(|error| error.to_string())?;
-        let ours = Greeting::new(self.identity.cluster, self.identity.id, theirs.from);
+        let ours = Greeting::new(&self.identity, theirs.from);
         stream.write_all(&ours.frame()).await.map_err(|error| error.to_string())?;
         let expected = Greeting { from: theirs.from, to: ours.from, ..ours };
         if let Some(difference) = theirs.differs(&expected) {

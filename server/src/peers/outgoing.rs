@@ -43,7 +43,7 @@ impl Link {
     /// The link from this member to another.
     pub fn new(identity: &Identity, to: &Member) -> Self {
         let addresses = to.peer_urls.iter().map(|url| url.replacen("http://", "", 1)).collect();
-        Self { addresses, greeting: Greeting::new(identity.cluster, identity.id, to.id) }
+        Self { addresses, greeting: Greeting::new(identity, to.id) }
     }
 
     async fn open(&self, attempt: usize) -> Result<TcpStream, Failure> {

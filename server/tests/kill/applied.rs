@@ -70,6 +70,6 @@ fn config(cluster: &Cluster, member: &Member) -> Config {
     let url = |member: &Member| Url::parse(&format!("http://{}", member.peer_address)).unwrap();
     let members = cluster.members.iter().map(|other| (other.name.clone(), vec![url(other)]));
     let members: Vec<_> = members.collect();
-    let identity = Identity::new(&member.name, &members, "etcd-cluster").unwrap();
+    let identity = Identity::new(&member.name, &members, "etcd-cluster", 1_000).unwrap();
     Config::new(identity.id, identity.cluster, identity.members)
 }

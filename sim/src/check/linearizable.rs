@@ -28,10 +28,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use quorate_engine::Position;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Action, Event};
-use quorate_engine::{Change, Content, Position, Write};
 
+use super::effect::Unknown;
 use super::hours::Hours;
 use super::{Hint, Violation, durable};
 use crate::history::{Answer, History, Moment, Op, OpId, Operation};
@@ -47,7 +48,7 @@ pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
     let mut replay = Replay {
         history,
         floors,
-        unknown: unknown(history),
+        unknown: Unknown::new(history),
         seating: Seating::default(),
         model: Model::new(hint.genesis()),
         hours: Hours::default(),
@@ -148,61 +149,11 @@ fn placed_in_time(history: &History, events: &[&Arc<Event>]) -> Result<(), Viola
     Ok(())
 }
 
-/// What an event shows of the write behind it. A key created in order is named
-/// here by its directory, and what a refresh keeps is left out.
-type Effect<'a> = (Action, &'a str, Option<&'a str>);
-
-/// The effects that an event may be the one of.
-fn effects_of(event: &Event) -> impl Iterator<Item = Effect<'_>> {
-    let key = event.node.path.as_str();
-    let value = event.node.value.as_deref().filter(|_| !event.refresh);
-    let directory = key.rsplit_once('/').map(|(directory, _)| (event.action, directory, value));
-    let in_order = directory.filter(|_| event.action == Action::Create);
-    [(event.action, key, value)].into_iter().chain(in_order)
-}
-
-/// The effects that a write can have: an empty update changes a file or shows a
-/// directory.
-fn effects(write: &Write) -> Vec<Effect<'_>> {
-    let (action, key) = (write.action(), write.path.as_str());
-    let value = match &write.change {
-        Change::Set { content, .. } | Change::Create { content, .. } => content_of(content),
-        Change::CreateInOrder { content, .. } => {
-            return vec![(action, key.trim_end_matches('/'), content_of(content))];
-        }
-        Change::Update { value: Some(value), .. } if value.is_empty() => {
-            return vec![(action, key, Some("")), (action, key, None)];
-        }
-        Change::Update { value, .. } => value.as_deref(),
-        Change::CompareAndSwap { value, .. } => Some(&**value),
-        Change::Refresh { .. } | Change::Delete { .. } | Change::CompareAndDelete { .. } => None,
-    };
-    vec![(action, key, value)]
-}
-
-fn content_of(content: &Content) -> Option<&str> {
-    match content {
-        Content::File(value) => Some(value),
-        Content::Dir => None,
-    }
-}
-
-/// The writes of unknown outcome, by the effect they would have.
-fn unknown(history: &History) -> BTreeMap<Effect<'_>, Vec<OpId>> {
-    let mut unknown: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in history.operations().iter().filter(|operation| operation.is_unknown_write()) {
-        for effect in operation.write().into_iter().flat_map(effects) {
-            unknown.entry(effect).or_default().push(operation.id);
-        }
-    }
-    unknown
-}
-
 /// One pass over the writes, with the model beside them.
 struct Replay<'a> {
     history: &'a History,
     floors: Vec<Floor>,
-    unknown: BTreeMap<Effect<'a>, Vec<OpId>>,
+    unknown: Unknown<'a>,
     seating: Seating,
     model: Model,
     hours: Hours,
@@ -257,8 +208,7 @@ impl Replay<'_> {
     /// An event of which nobody was told is the doing of an unknown write.
     fn find_writer(&mut self, event: &Arc<Event>) -> Result<(), Violation> {
         let index = event.index();
-        let alike = effects_of(event).filter_map(|effect| self.unknown.get(&effect));
-        let able = alike.flatten().copied().filter(|&id| {
+        let able = self.unknown.alike(event).filter(|&id| {
             self.floors[id].index < index && self.explains(&self.history.operations()[id], event)
         });
         let able: Vec<OpId> = able.collect();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Event, NodeView};
 
-use crate::history::{Answer, Operation};
+use super::watches::{Told as WatchTold, Watching};
+use crate::history::{Answer, Operation, Seconds};
 
 /// Something that must not happen.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +124,41 @@ pub enum Violation {
         /// What has to happen first.
         event: Box<Event>,
     },
+    /// A key that went before its time.
+    Early {
+        /// Its going.
+        event: Box<Event>,
+        /// The write that had given it its time to live.
+        operation: Box<Operation>,
+        /// How long it lived since that was called, in ns.
+        lived_ns: u64,
+        /// How long it should have lived at least.
+        least_ns: u64,
+    },
+    /// A key that stayed beyond its time, though nothing hindered anybody.
+    Late {
+        /// The event that gave it its time to live.
+        event: Box<Event>,
+        /// When it should have gone at the latest, in ns.
+        due_ns: u64,
+        /// When it was still there.
+        seen_ns: u64,
+    },
+    /// A watch that was not shown what it was to be shown.
+    WatchedWrong {
+        /// The watch with what it was told.
+        watching: Box<Watching>,
+        /// The store indexes of what concerns it.
+        expected: Vec<u64>,
+    },
+    /// A watch that was told of a time before one that its node had told of, or of
+    /// one that never was.
+    WatchedElsewhere {
+        /// The watch with what it was told.
+        watching: Box<Watching>,
+        /// The store index that the node had told of, if any.
+        before: Option<u64>,
+    },
     /// A final state that is not what the applied events make.
     FinalState {
         /// The store index at which it was read.
@@ -144,6 +180,8 @@ impl Violation {
             Self::Fork { .. } => "same events",
             Self::WentBack { .. } => "local reads",
             Self::NotDue { .. } | Self::Overdue { .. } | Self::StampFell { .. } => "expiry",
+            Self::WatchedWrong { .. } | Self::WatchedElsewhere { .. } => "watches",
+            Self::Early { .. } | Self::Late { .. } => "times to live",
             _ => "linearizable",
         }
     }
@@ -215,6 +253,25 @@ impl fmt::Display for Violation {
             Self::Overdue { event } => {
                 write!(f, "its time is over and it is still there: {}", Shown(&**event))
             }
+            Self::Early { event, operation, lived_ns, least_ns } => {
+                let (lived, least) = (Seconds(*lived_ns), Seconds(*least_ns));
+                write!(f, "it went after {lived} of at least {least}: {}", Shown(&**event))?;
+                write!(f, "\n  its time to live was given by {}", Told(operation))
+            }
+            Self::Late { event, due_ns, seen_ns } => {
+                let (due, seen) = (Seconds(*due_ns), Seconds(*seen_ns));
+                write!(f, "it should have gone by {due}, and stayed to {seen}: ")?;
+                Shown(&**event).fmt(f)
+            }
+            Self::WatchedWrong { watching, expected } => {
+                write!(f, "a watch was told wrongly: {watching}\n  it is concerned by {expected:?}")
+            }
+            Self::WatchedElsewhere { watching, before: Some(before) } => {
+                write!(f, "a watch was told of a time before {before}: {watching}")
+            }
+            Self::WatchedElsewhere { watching, before: None } => {
+                write!(f, "a watch was told of a time that never was: {watching}")
+            }
             Self::FinalState { index, found, expected } => {
                 write!(f, "the final state at store index {index} is {}", Shown(&**found))?;
                 write!(f, "\n  the model says: {}", Shown(&**expected))
@@ -237,6 +294,22 @@ fn fmt_phantom(
         Answer::Read { .. } => "it is a read",
     };
     write!(f, "\n  like it, but {why}: {}", Told(operation))
+}
+
+impl fmt::Display for Watching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { watcher, server, watch, told } = self;
+        write!(f, "watcher {watcher}, n{} life {}: {watch} (", server.node, server.life)?;
+        write!(f, "at most {})\n    was told: ", watch.limit)?;
+        match told {
+            None => f.write_str("nothing so far"),
+            Some(WatchTold::Shown { events, at }) => {
+                let indexes: Vec<u64> = events.iter().map(|event| event.index()).collect();
+                write!(f, "{indexes:?} at {}", at.store_index)
+            }
+            Some(WatchTold::Cleared(cleared)) => write!(f, "{cleared} at {}", cleared.index),
+        }
+    }
 }
 
 /// An operation with its answer.

@@ -1,6 +1,8 @@
 //! Nothing is decided without a majority (raft paper, §5.2 and §5.3): a leader
 //! was given a majority of votes, and what it commits was acknowledged in its
-//! term by a majority, itself among them. Everybody else only repeats.
+//! term by a majority, itself among them. Everybody else only repeats. (A leader
+//! that commits something and hears of its successor in one step is seen to believe
+//! it as a follower.)
 
 use std::collections::BTreeMap;
 
@@ -18,7 +20,7 @@ pub(super) struct Quorum {
     acks: BTreeMap<(u64, NodeId), u64>,
     /// The highest index that a leader has rightly committed.
     committed: u64,
-    /// By node: the term in which it was last seen to lead.
+    /// By node: the term in which it led when it was last seen.
     led: BTreeMap<NodeId, u64>,
 }
 
@@ -42,6 +44,10 @@ impl Property for Quorum {
     fn observe(&mut self, node: NodeId, what: &Observation<'_>) -> Result<(), String> {
         match what {
             Observation::Born(view) | Observation::View(view) => self.look(node, view),
+            Observation::Died => {
+                self.led.remove(&node);
+                Ok(())
+            }
             _ => {
                 self.listen(node, what);
                 Ok(())
@@ -69,7 +75,8 @@ impl Quorum {
 
     fn look(&mut self, node: NodeId, view: &View) -> Result<(), String> {
         let leads = view.role == Role::Leader;
-        if leads && self.led.insert(node, view.term) != Some(view.term) {
+        let led = if leads { self.led.insert(node, view.term) } else { self.led.remove(&node) };
+        if leads && led != Some(view.term) {
             let votes = of_term(&self.votes, view.term);
             let voters = votes.filter(|candidate| **candidate == node).count();
             self.majority(voters, || format!("leads in term {}", view.term))?;
@@ -77,14 +84,15 @@ impl Quorum {
         if view.committed <= self.committed {
             return Ok(());
         }
-        if !leads {
+        let term = if leads { Some(view.term) } else { led };
+        let Some(term) = term else {
             return Err(format!(
                 "believes {} committed; no leader has got beyond {}",
                 view.committed, self.committed
             ));
-        }
+        };
         self.committed = view.committed;
-        let acks = of_term(&self.acks, view.term);
+        let acks = of_term(&self.acks, term);
         let holders = acks.filter(|index| **index >= view.committed).count();
         self.majority(holders, || format!("commits {}", view.committed))
     }

@@ -203,6 +203,12 @@ fn a_commit_without_a_majority() {
     of_another_term.push((1, leader(1, 2, 1)));
     breaks("a majority decides", of_another_term);
     breaks("a majority decides", vec![(3, follower(3, 1, 1))]);
+    let mut deposed = elected();
+    deposed.push((1, follower(1, 3, 1)));
+    breaks("a majority decides", deposed);
+    let mut rightly = elected();
+    rightly.extend([(2, out(1, append_ok(2, 1))), (1, follower(1, 3, 1))]);
+    assert_eq!(objection(rightly), None, "committed and deposed in one step");
 }
 
 #[test]
@@ -312,6 +318,21 @@ fn answers_that_do_not_fit() {
     breaks(name, vec![watch(), reply(Outcome::Done(nothing))]);
     breaks(name, vec![watch(), reply(Outcome::Lost(Lost::Stopping))]);
     breaks(name, vec![watch(), reply(Outcome::Refused(quorate_engine::Refused::Deadline))]);
+}
+
+#[test]
+fn a_watch_on_a_node_that_is_not_ready() {
+    let name = "watches wait only on nodes that are ready";
+    let path = Path::new("/a").expect("clean");
+    let watch = Request::Watch(Watch { path, recursive: false, from: 4, limit: 1 });
+    let ask = || (1, Fact::In(Input::Client { id: 7, request: watch.clone() }));
+    let unready = || View { ready: false, ..view(1, Role::Follower, 1, 0) };
+    let born = || (1, Fact::Born(unready()));
+    let refused =
+        Output::Reply { id: 7, outcome: Outcome::Refused(quorate_engine::Refused::NoLeader) };
+    breaks(name, vec![born(), ask(), (1, Fact::Seen(unready()))]);
+    let told = vec![born(), ask(), (1, Fact::Out(refused)), (1, Fact::Seen(unready()))];
+    assert_eq!(objection(told), None);
 }
 
 /// An entry that carries request `id` of n2.

@@ -17,13 +17,15 @@ pub(super) struct Node {
     /// Disk operations under way, and when they began.
     pub began: BTreeMap<DiskId, u64>,
     pub stalled: bool,
+    /// How wrong its wall clock is.
+    pub wall_offset_ms: i64,
     ticks: u64,
 }
 
 impl Node {
     pub fn new(config: Config) -> Self {
         let (disk, began) = (Disk::default(), BTreeMap::new());
-        Self { config, engine: None, disk, began, stalled: false, ticks: 0 }
+        Self { config, engine: None, disk, began, stalled: false, wall_offset_ms: 0, ticks: 0 }
     }
 
     /// A new life from what the disk holds.
@@ -37,7 +39,7 @@ impl Node {
 
     pub fn wall_ms(&mut self) -> u64 {
         self.ticks += 1;
-        EPOCH_MS + self.ticks * self.config.tick_ms
+        (EPOCH_MS + self.ticks * self.config.tick_ms).saturating_add_signed(self.wall_offset_ms)
     }
 
     /// The disk operation that began first.

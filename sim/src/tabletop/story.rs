@@ -4,6 +4,8 @@
 //! cluster 3 [snapshot_entries=4 …]  fresh nodes n1, n2, n3
 //! elect n1                          tick it alone until it leads, settling
 //! tick n1 [times]                   let tick intervals pass
+//! pass [times]                      one passes for every node that is up, then settle
+//! wall n1 MS                        its wall clock jumps
 //! settle                            deliver and complete everything, oldest first
 //! deliver n1 n2 [nth]               the nth message on its way arrives (1 if not said)
 //! lose n1 n2 [nth]                  it is lost
@@ -21,12 +23,17 @@
 //! rot n1 FILE OFFSET                a durable byte changes
 //! put, create, update n1 /a 1       a client writes; x*600 is 600 times x
 //! cas n1 /a 1 2, cad n1 /a 1        … if the value is 1
-//! delete n1 /a, mkdir n1 /a, rmdir n1 /a
+//! post n1 /q 1                      it creates a key in order; like all that write, …
+//! mkdir n1 /a ttl=5                 … with seconds to live, or without
+//! refresh n1 /a ttl=5               it gives others
+//! delete n1 /a, rmdir n1 /a
+//! watch n1 /a FROM [recursive]      it waits for events from a store index on
 //! read n1                           a client asks for a linearizable read
 //! publish n1                        it makes its name known
 //! forget n1 REQUEST                 the client goes away
 //! get n1 /a                         what its view answers
 //! state                             every node's view in a line
+//! clock                             every node's clock and what is due next, in ms
 //! flight                            what is on its way and under way
 //! expect n1 leader|follower|down    or the story fails
 //! quiet COMMAND                     the same, shown only if it fails
@@ -35,9 +42,9 @@
 use std::str::SplitWhitespace;
 use std::sync::Arc;
 
-use quorate_engine::tree::{Path, Read};
+use quorate_engine::tree::{Path, Read, Watch};
 use quorate_engine::{
-    Attributes, Change, Condition, Config, Content, FileName, NodeId, Request, Role, Write,
+    Attributes, Change, Condition, Config, Content, FileName, NodeId, Refresh, Request, Role, Write,
 };
 
 use super::{Mishap, Tabletop};
@@ -55,8 +62,8 @@ pub struct Story {
 /// The words of a command behind the first.
 type Words<'a> = SplitWhitespace<'a>;
 
-/// A bound in a configuration.
-type Field = fn(&mut Config) -> &mut u64;
+/// Sets a bound in a configuration.
+type Bound = fn(&mut Config, u64);
 
 impl Story {
     /// Obeys one command; what follows from it, one line each.
@@ -93,6 +100,7 @@ impl Story {
         }
         let table = self.table.as_mut().ok_or("there is no cluster yet")?;
         match verb {
+            "clock" => return Ok(table.ids().map(|id| clock(table, id)).collect()),
             "state" => return Ok(table.ids().map(|id| state(table, id)).collect()),
             "flight" => return Ok(table.under_way()),
             "get" => return get(table, words).map(|line| vec![line]),
@@ -122,6 +130,8 @@ fn step(
             let (id, times) = (node(words)?, count(words)?);
             (0..times).try_for_each(|_| table.tick(id))
         }
+        "pass" => (0..count(words)?).try_for_each(|_| table.pass()),
+        "wall" => table.jump(node(words)?, signed(words)?),
         "deliver" => table.deliver(node(words)?, node(words)?, count(words)? - 1),
         "lose" => table.lose(node(words)?, node(words)?, count(words)? - 1),
         "duplicate" => table.duplicate(node(words)?, node(words)?, count(words)? - 1),
@@ -156,25 +166,26 @@ fn cluster(words: &mut Words<'_>) -> Result<Tabletop, String> {
     let tweaks = words.map(tweak).collect::<Result<Vec<_>, _>>()?;
     let tweak = |config: &mut Config| {
         config.segment_bytes = SEGMENT_BYTES;
-        for (field, value) in &tweaks {
-            *field(config) = *value;
+        for (set, value) in &tweaks {
+            set(config, *value);
         }
     };
     Tabletop::new(size, tweak).map_err(|mishap| mishap.to_string())
 }
 
 /// The fields of a configuration that stories like to have small.
-fn tweak(word: &str) -> Result<(Field, u64), String> {
+fn tweak(word: &str) -> Result<(Bound, u64), String> {
     let (name, value) = word.split_once('=').ok_or("a tweak is FIELD=NUMBER")?;
-    let field: Field = match name {
-        "snapshot_entries" => |config| &mut config.snapshot_entries,
-        "catch_up_entries" => |config| &mut config.catch_up_entries,
-        "segment_bytes" => |config| &mut config.segment_bytes,
-        "max_append_bytes" => |config| &mut config.max_append_bytes,
-        "chunk_window" => |config| &mut config.chunk_window,
+    let bound: Bound = match name {
+        "snapshot_entries" => |config, value| config.snapshot_entries = value,
+        "catch_up_entries" => |config, value| config.catch_up_entries = value,
+        "segment_bytes" => |config, value| config.segment_bytes = value,
+        "max_append_bytes" => |config, value| config.max_append_bytes = value,
+        "chunk_window" => |config, value| config.chunk_window = value,
+        "history_events" => |config, value| config.history_events = value as usize,
         _ => return Err(format!("{name} cannot be tweaked")),
     };
-    Ok((field, value.parse().map_err(|_| format!("{value} is no number"))?))
+    Ok((bound, value.parse().map_err(|_| format!("{value} is no number"))?))
 }
 
 fn request(verb: &str, id: NodeId, words: &mut Words<'_>) -> Result<Request, String> {
@@ -187,10 +198,19 @@ fn request(verb: &str, id: NodeId, words: &mut Words<'_>) -> Result<Request, Str
         _ => {}
     }
     let path = path(words)?;
+    if verb == "watch" {
+        let (from, recursive) = (number(words)?, words.next() == Some("recursive"));
+        return Ok(Request::Watch(Watch { path, recursive, from, limit: 100 }));
+    }
     let change = match verb {
         "put" => Change::Set { content: Content::File(value(words)?), ttl: ttl(words)? },
         "create" => Change::Create { content: Content::File(value(words)?), ttl: ttl(words)? },
         "update" => Change::Update { value: Some(value(words)?), ttl: ttl(words)? },
+        "post" => Change::CreateInOrder { content: Content::File(value(words)?), ttl: ttl(words)? },
+        "refresh" => {
+            let ttl = ttl(words)?.ok_or("a refresh wants ttl=SECONDS")?;
+            Change::Refresh { ttl, like: Refresh::Set }
+        }
         "cas" => {
             let condition = Condition { value: Some(value(words)?), index: None };
             Change::CompareAndSwap { condition, value: value(words)?, ttl: ttl(words)? }
@@ -210,13 +230,26 @@ fn request(verb: &str, id: NodeId, words: &mut Words<'_>) -> Result<Request, Str
 fn get(table: &Tabletop, words: &mut Words<'_>) -> Result<String, String> {
     let (id, path) = (node(words)?, path(words)?);
     let view = table.view(id).ok_or(format!("n{id} is down"))?;
-    Ok(match view.read(&Read { path, recursive: false }) {
-        Ok((node, at)) => match node.value {
-            Some(value) => format!("n{id} {}={value} {at}", node.path),
-            None => format!("n{id} {} dir of {} {at}", node.path, node.nodes.len()),
-        },
-        Err(fault) => format!("n{id} {fault}"),
+    let (node, at) = match view.read(&Read { path, recursive: false }) {
+        Ok(found) => found,
+        Err(fault) => return Ok(format!("n{id} {fault}")),
+    };
+    let path = &node.path;
+    let ttl = node.expires.map(|it| format!(" ttl {} until {}", it.ttl, it.wall_ms));
+    let ttl = ttl.unwrap_or_default();
+    Ok(match node.value {
+        Some(value) => format!("n{id} {path}={value}{ttl} {at}"),
+        None => format!("n{id} {path} dir of {}{ttl} {at}", node.nodes.len()),
     })
+}
+
+fn clock(table: &Tabletop, id: NodeId) -> String {
+    let Some(view) = table.view(id) else { return format!("n{id} down") };
+    let now = view.tree.clock().cluster_ms;
+    match view.tree.next_deadline() {
+        Some(due) => format!("n{id} clock {now} next due {due}"),
+        None => format!("n{id} clock {now}"),
+    }
 }
 
 fn state(table: &Tabletop, id: NodeId) -> String {
@@ -304,6 +337,11 @@ fn path(words: &mut Words<'_>) -> Result<Path, String> {
 }
 
 fn number(words: &mut Words<'_>) -> Result<u64, String> {
+    let text = word(words)?;
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+fn signed(words: &mut Words<'_>) -> Result<i64, String> {
     let text = word(words)?;
     text.parse().map_err(|_| format!("{text} is no number"))
 }

@@ -46,7 +46,7 @@ pub(super) async fn live(shared: Shared, id: u64, seed: u64, workload: Shareload
 pub(super) type Shareload = std::sync::Arc<std::sync::Mutex<Workload>>;
 
 /// One operation, from the call to its answer, on record.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     shared: &Shared,
     client: u64,
     node: NodeId,

@@ -8,7 +8,7 @@ use super::{scenario, stream};
 
 /// One node's clocks: how long its ticks are, and what its wall shows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     tick_ns: u64,
     offset_ms: i64,
 }
@@ -27,6 +27,13 @@ impl Clock {
                 Self { tick_ns, offset_ms: rng.random_range(-offset..=offset) }
             })
             .collect()
+    }
+
+    /// How long the shortest and the longest tick of any of them really take.
+    pub fn extremes(clocks: impl Iterator<Item = Self>) -> (u64, u64) {
+        clocks.fold((u64::MAX, 0), |(shortest, longest), clock| {
+            (shortest.min(clock.tick_ns), longest.max(clock.tick_ns))
+        })
     }
 
     /// How long one of this node's ticks really takes.

@@ -25,13 +25,17 @@ pub enum Lie {
     AlteredMessage,
     /// A read that waits for its confirmation is answered without it.
     UnconfirmedRead,
+    /// The driver of a leader gives several ticks at once: its stamps run ahead.
+    StampsJumpAhead,
+    /// A watch that is shown several events is not shown the first.
+    SkippedEvent,
     /// Two nodes are given one vote: a vote that was refused arrives as granted.
     ForgedVote,
 }
 
 /// A lie being told.
 #[derive(Debug)]
-pub(super) struct Liar {
+pub(crate) struct Liar {
     lie: Option<Lie>,
     rng: Xoshiro256PlusPlus,
     kept: Option<Outcome>,
@@ -52,8 +56,19 @@ impl Liar {
         self.lie == Some(lie) && self.rng.random_bool(0.02)
     }
 
-    /// A reply to a write, or the one before it.
-    pub fn reply(&mut self, outcome: Outcome) -> Outcome {
+    /// How many ticks there are in one.
+    pub fn ticks(&mut self, leads: bool) -> usize {
+        if leads && self.tells(Lie::StampsJumpAhead) { 4 } else { 1 }
+    }
+
+    /// A reply to a write, or the one before it; a reply to a watch, or most of it.
+    pub fn reply(&mut self, mut outcome: Outcome) -> Outcome {
+        if let Outcome::Done(Done::Watched { events, .. }) = &mut outcome
+            && events.len() > 1
+            && self.tells(Lie::SkippedEvent)
+        {
+            events.remove(0);
+        }
         let written = matches!(outcome, Outcome::Done(Done::Written { .. }));
         if self.lie != Some(Lie::SwappedReplies) || !written {
             return outcome;

@@ -11,7 +11,7 @@ use super::{scenario, stream};
 
 /// Every directed link.
 #[derive(Debug)]
-pub(super) struct Links {
+pub(crate) struct Links {
     weather: scenario::Links,
     rng: Xoshiro256PlusPlus,
     /// How many cuts lie on a link; none if it is open.

@@ -9,16 +9,22 @@ use quorate_engine::NodeId;
 
 use super::plan::{Action, Plan, Step};
 use super::world::Shared;
+use crate::recipes::Processes;
 
 /// Does to the cluster what the plan says.
 pub(super) struct Nemesis {
     shared: Shared,
     nodes: BTreeMap<NodeId, NodeHandle>,
+    processes: Option<Processes>,
 }
 
 impl Nemesis {
-    pub fn new(shared: Shared, nodes: BTreeMap<NodeId, NodeHandle>) -> Self {
-        Self { shared, nodes }
+    pub fn new(
+        shared: Shared,
+        nodes: BTreeMap<NodeId, NodeHandle>,
+        processes: Option<Processes>,
+    ) -> Self {
+        Self { shared, nodes, processes }
     }
 
     /// Every step at its time; undoing runs beside it.
@@ -49,6 +55,7 @@ impl Nemesis {
         for id in dead {
             self.start(id);
         }
+        self.processes.iter().for_each(Processes::be_well);
     }
 
     /// One that was down for good comes back after all.
@@ -106,7 +113,27 @@ impl Nemesis {
                 drop(world);
                 self.stop(id, true);
             }
+            Action::PauseProcess(id, ms) => {
+                world.note(format!("process {id} pauses"));
+                self.process(ms, move |it| it.pause(id), move |it| it.resume(id));
+            }
+            Action::CrashProcess(id, ms) => {
+                world.note(format!("process {id} crashes"));
+                self.process(ms, move |it| it.crash(id), move |it| it.restart(id));
+            }
         }
+    }
+
+    /// Does something to a recipe's process, and later undoes it.
+    fn process(
+        &self,
+        ms: u64,
+        act: impl FnOnce(&Processes),
+        undo: impl FnOnce(&Processes) + Send + 'static,
+    ) {
+        let Some(processes) = self.processes.clone() else { return };
+        act(&processes);
+        self.later(ms, move |_| undo(&processes));
     }
 
     fn stop(&self, id: NodeId, power: bool) {
@@ -127,7 +154,8 @@ impl Nemesis {
     }
 
     fn later(&self, ms: u64, undo: impl FnOnce(&Self) + Send + 'static) {
-        let it = Self { shared: self.shared.clone(), nodes: self.nodes.clone() };
+        let (shared, nodes) = (self.shared.clone(), self.nodes.clone());
+        let it = Self { shared, nodes, processes: self.processes.clone() };
         madsim::task::spawn(async move {
             madsim::time::sleep(Duration::from_millis(ms)).await;
             if !it.shared.lock().calm {

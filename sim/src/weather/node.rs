@@ -42,7 +42,9 @@ async fn live(shared: Shared, id: NodeId) {
                 next_tick = Instant::now() + period;
                 let since = world.began.elapsed();
                 let wall_ms = world.node(id).clock.wall_ms(since);
-                world.step(&shared, id, vec![Input::Tick { wall_ms }]);
+                let leads = world.leads(id);
+                let ticks = world.liar.ticks(leads);
+                world.step(&shared, id, vec![Input::Tick { wall_ms }; ticks]);
             }
         }
     }

@@ -44,6 +44,10 @@ pub enum Action {
     Jump(NodeId, i64),
     /// The power fails for good.
     Down(NodeId),
+    /// A recipe's process does nothing for so many ms.
+    PauseProcess(u64, u64),
+    /// A recipe's process is gone; another takes its place after so many ms.
+    CrashProcess(u64, u64),
 }
 
 type Draw = dyn Fn(&mut Xoshiro256PlusPlus, u64) -> Action;
@@ -53,7 +57,8 @@ impl Plan {
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
         let nodes = scenario.nodes;
         let faults = &scenario.faults;
-        let kinds: [(&str, Option<Fault>, Box<Draw>); 9] = [
+        let processes = scenario.recipe.map_or(0, |recipe| recipe.cast().processes);
+        let kinds: [(&str, Option<Fault>, Box<Draw>); 11] = [
             (
                 "partition",
                 faults.partition,
@@ -95,6 +100,16 @@ impl Plan {
                     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
                     Action::Jump(node(rng, nodes), if rng.random_bool(0.5) { ms } else { -ms })
                 }),
+            ),
+            (
+                "process-pause",
+                faults.process_pause,
+                Box::new(move |rng, ms| Action::PauseProcess(node(rng, processes), ms)),
+            ),
+            (
+                "process-crash",
+                faults.process_crash,
+                Box::new(move |rng, ms| Action::CrashProcess(node(rng, processes), ms)),
             ),
         ];
         let mut steps = Vec::new();
@@ -172,6 +187,8 @@ impl fmt::Display for Step {
             Action::Stall(node, ms) => write!(f, "stall n{node}'s disk for {ms} ms"),
             Action::Jump(node, ms) => write!(f, "n{node}'s wall clock jumps {ms} ms"),
             Action::Down(node) => write!(f, "n{node} is down for good"),
+            Action::PauseProcess(id, ms) => write!(f, "pause process {id} for {ms} ms"),
+            Action::CrashProcess(id, ms) => write!(f, "crash process {id} for {ms} ms"),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use madsim::runtime::{Handle, Runtime};
 use madsim::time::Instant;
+use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Path, Read};
 use quorate_engine::{Change, Content, NodeId, Write};
 
@@ -16,9 +17,10 @@ use super::nemesis::Nemesis;
 use super::plan::{Action, Plan};
 use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
-use super::{node, stream};
-use crate::check::{self, durable};
+use super::{node, stream, watcher};
+use crate::check::{self, Violation, durable, ttl, watches};
 use crate::history::{Answer, Op};
+use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
 
 /// A client that only the harness uses.
@@ -60,6 +62,14 @@ pub struct Seen {
     pub forwards: u64,
     /// Requests refused for a bound.
     pub bounds: u64,
+    /// Keys that went by themselves.
+    pub expired: u64,
+    /// Watches that were shown something.
+    pub watched: u64,
+    /// Watches that were told that it is gone.
+    pub cleared: u64,
+    /// What the recipe is for: locks held, items taken, readings, and so on.
+    pub recipe: u64,
 }
 
 impl Seen {
@@ -70,6 +80,10 @@ impl Seen {
         self.torn_tails += other.torn_tails;
         self.forwards += other.forwards;
         self.bounds += other.bounds;
+        self.expired += other.expired;
+        self.watched += other.watched;
+        self.cleared += other.cleared;
+        self.recipe += other.recipe;
     }
 
     /// Whether nothing was seen less often than this.
@@ -79,6 +93,10 @@ impl Seen {
             && self.torn_tails >= least.torn_tails
             && self.forwards >= least.forwards
             && self.bounds >= least.bounds
+            && self.expired >= least.expired
+            && self.watched >= least.watched
+            && self.cleared >= least.cleared
+            && self.recipe >= least.recipe
     }
 }
 
@@ -123,13 +141,17 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     let shared = Shared::new(world);
     let nodes: BTreeMap<NodeId, _> =
         (1..=scenario.nodes).map(|id| (id, node::create(&shared, id))).collect();
-    let nemesis = Nemesis::new(shared.clone(), nodes);
-    let mix = Mix { max_value_bytes: scenario.max_value_bytes, ..Mix::default() };
+    let processes = scenario.recipe.map(|recipe| Processes::start(recipe, &shared, seed));
+    let nemesis = Nemesis::new(shared.clone(), nodes, processes.clone());
+    let (max_value_bytes, ttl_percent) = (scenario.max_value_bytes, scenario.ttl_percent);
+    let mix = Mix { max_value_bytes, ttl_percent, ..Mix::default() };
     let workload = Workload::new(stream(seed, "workload"), mix);
     let workload = Arc::new(Mutex::new(workload));
-    let clients: Vec<_> = (1..=scenario.clients)
-        .map(|id| madsim::task::spawn(client::live(shared.clone(), id, seed, workload.clone())))
-        .collect();
+    let clients = (1..=scenario.clients)
+        .map(|id| madsim::task::spawn(client::live(shared.clone(), id, seed, workload.clone())));
+    let watchers = (1..=scenario.watchers)
+        .map(|id| madsim::task::spawn(watcher::live(shared.clone(), id, seed)));
+    let tasks: Vec<_> = clients.into_iter().chain(watchers).collect();
     let plan = Plan::draw(&scenario, seed);
     let faults = plan.steps.len();
     let dark = darkness(&scenario, &plan);
@@ -141,13 +163,26 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
         nemesis.revive();
     }
     serves_again(&shared, &scenario, seed).await;
+    // A leader's first tick does not count.
+    madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms * 2)).await;
+    let calm = Calm::begin(&shared);
+    processes.iter().for_each(Processes::calm);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
-    clients.iter().for_each(madsim::task::JoinHandle::abort);
+    let calm = calm.and_then(|calm| calm.end(&shared));
+    tasks.iter().for_each(madsim::task::JoinHandle::abort);
+    processes.iter().for_each(Processes::stop);
+    // What was asked last arrives.
+    madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
     agrees(&shared, &scenario).await;
-    judge(&shared, dark);
+    judge(&shared, dark, calm);
     let mut world = shared.lock();
+    if let Some(processes) = processes {
+        processes.judge(&mut world);
+    }
     world.settle_disks();
-    Report::of(&mut world, faults)
+    let report = Report::of(&mut world, faults);
+    world.end();
+    report
 }
 
 /// From when on nothing may be acknowledged (ms), if so many are down that it is
@@ -219,7 +254,7 @@ async fn agrees(shared: &Shared, scenario: &Scenario) {
 }
 
 /// What can only be judged from all that clients saw.
-fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
+fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
     let mut world = shared.lock();
     if world.failure.is_some() {
         return;
@@ -227,6 +262,9 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
     if let Err(violation) = check::check(&world.history, &world.hint) {
         let oracle = violation.oracle();
         return world.fail(oracle, violation.to_string());
+    }
+    if let Err(violation) = judge_time(&world, calm).and_then(|()| judge_watches(&world)) {
+        return world.fail(violation.oracle(), violation.to_string());
     }
     if let Some(last) = final_state(&world)
         && let Err(violation) = durable::check_final(&world.history, &world.hint, &last)
@@ -243,6 +281,41 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>) {
         if let Some(what) = lit.map(ToString::to_string) {
             world.fail("(n-1)/2", format!("acknowledged without a majority: {what}"));
         }
+    }
+}
+
+fn judge_time(world: &World, calm: Option<ttl::Calm>) -> Result<(), Violation> {
+    let (hint, shown, pace) = (&world.hint, &world.shown, world.pace());
+    ttl::never_early(&world.history, hint, shown, pace)?;
+    calm.map_or(Ok(()), |calm| ttl::never_late(hint, shown, calm, pace))
+}
+
+fn judge_watches(world: &World) -> Result<(), Violation> {
+    let window = world.scenario.config(world.seed, 1).history_events as u64;
+    watches::check(world.watchings.iter().chain(world.waiting()), &world.hint, window)
+}
+
+/// The calm, while it lasts.
+struct Calm {
+    from_ns: u64,
+    leader: (u64, NodeId),
+    clock: Stamp,
+}
+
+impl Calm {
+    fn begin(shared: &Shared) -> Option<Self> {
+        let world = shared.lock();
+        let (term, leader, clock) = world.reign()?;
+        Some(Self { from_ns: world.now(), leader: (term, leader), clock })
+    }
+
+    /// A calm under one leader, if it was that.
+    fn end(self, shared: &Shared) -> Option<ttl::Calm> {
+        let world = shared.lock();
+        let Self { from_ns, leader, clock } = self;
+        let (term, still, _) = world.reign()?;
+        let calm = ttl::Calm { from_ns, clock, until_ns: world.now() };
+        ((term, still) == leader).then_some(calm)
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use quorate_engine::{Config, Member};
 use serde::Deserialize;
 
+use crate::recipes::Recipe;
+
 /// What a weather file says. Every field it does not name is calm.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,14 @@ pub struct Scenario {
     pub nodes: u64,
     /// Clients, each with one operation under way.
     pub clients: u64,
+    /// Processes that live by a recipe, beside them.
+    pub recipe: Option<Recipe>,
+    /// Watchers beside them.
+    #[serde(default = "few_watchers")]
+    pub watchers: u64,
+    /// Of a hundred writes that may give a time to live, how many do.
+    #[serde(default = "some_ttls")]
+    pub ttl_percent: u32,
     /// How long a client thinks between two operations, at most, in ms.
     pub think_ms: u64,
     /// The largest value, in bytes; most are short.
@@ -66,7 +76,7 @@ pub struct Links {
 pub struct Clocks {
     /// The wall clock is wrong by up to so many ms, either way.
     pub offset_ms: u64,
-    /// Ticks are too fast or too slow by up to this share.
+    /// Ticks, and recipes' clocks, are too fast or too slow by up to this share.
     pub drift: f64,
 }
 
@@ -101,6 +111,10 @@ pub struct Faults {
     pub stall: Option<Fault>,
     /// A wall clock jumps by up to `lasts_ms`, either way, for good.
     pub clock_jump: Option<Fault>,
+    /// A recipe's process does nothing for a while.
+    pub process_pause: Option<Fault>,
+    /// A recipe's process is gone, and comes back as another.
+    pub process_crash: Option<Fault>,
 }
 
 /// How often, and how long.
@@ -209,6 +223,10 @@ impl Scenario {
         if scenario.down.is_some_and(|down| down.nodes > scenario.nodes) {
             return Err(ScenarioError("more nodes go down than there are".into()));
         }
+        let faults = &scenario.faults;
+        if scenario.recipe.is_none() && faults.process_pause.or(faults.process_crash).is_some() {
+            return Err(ScenarioError("no recipe has processes to pause or crash".into()));
+        }
         Ok(scenario)
     }
 
@@ -241,4 +259,12 @@ impl Scenario {
 
 fn few_bytes() -> usize {
     2_000
+}
+
+fn few_watchers() -> u64 {
+    2
+}
+
+fn some_ttls() -> u32 {
+    crate::workload::Mix::default().ttl_percent
 }

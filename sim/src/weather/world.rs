@@ -1,12 +1,14 @@
 //! Everything there is in one run, and one step of one node.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
-use quorate_engine::tree::Read;
+use quorate_engine::command::Stamp;
+use quorate_engine::tree::{Action, Read};
 use quorate_engine::{
     Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Refused,
     Request, RequestId, Role, View,
@@ -22,14 +24,17 @@ use super::links::Links;
 use super::run::Seen;
 use super::scenario::Scenario;
 use super::stream;
+use super::watcher::Waiting;
 use crate::check::Hint;
+use crate::check::ttl::{Pace, Shown};
+use crate::check::watches::Watching;
 use crate::disk::{Chance, Disk, Keep, Mercy};
 use crate::history::{Answer, History, Server};
 use crate::properties::{Observation, Properties};
 
 /// The world, shared by the tasks of one run. All of them run in one thread.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<World>>);
+pub(crate) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
     pub fn new(world: World) -> Self {
@@ -42,7 +47,7 @@ impl Shared {
 }
 
 /// One run.
-pub(super) struct World {
+pub(crate) struct World {
     pub scenario: Scenario,
     pub seed: u64,
     pub began: Instant,
@@ -50,6 +55,10 @@ pub(super) struct World {
     pub links: Links,
     pub history: History,
     pub hint: Hint,
+    /// What watches were told, in this order.
+    pub watchings: Vec<Watching>,
+    /// When any node first showed an event.
+    pub shown: Shown,
     pub properties: Properties,
     pub liar: Liar,
     /// The first thing that went wrong.
@@ -69,7 +78,7 @@ pub(super) struct World {
 }
 
 /// One member, alive or not.
-pub(super) struct Node {
+pub(crate) struct Node {
     pub id: NodeId,
     pub disk: Disk,
     pub clock: Clock,
@@ -84,15 +93,16 @@ pub(super) struct Node {
     /// Store index of the last event it has shown.
     shown: u64,
     /// Requests asked of it in all its lives: none of them shares its name.
-    asked: RequestId,
+    pub asked: RequestId,
 }
 
 /// What lives only as long as the process.
-pub(super) struct Alive {
+pub(crate) struct Alive {
     engine: Engine,
     pub inbox: mpsc::UnboundedSender<Input>,
     pub view: View,
     waiting: BTreeMap<RequestId, (Option<Read>, oneshot::Sender<Answer>)>,
+    pub watches: BTreeMap<RequestId, Waiting>,
     queued: usize,
 }
 
@@ -123,6 +133,8 @@ impl World {
             links: Links::new(scenario.links.clone(), seed),
             history: History::new(),
             hint: Hint::new(config.genesis_index()),
+            watchings: Vec::new(),
+            shown: Shown::new(),
             properties: Properties::new(&config),
             liar: Liar::new(lie, seed),
             failure: None,
@@ -153,6 +165,29 @@ impl World {
         self.failure.get_or_insert((oracle, what));
     }
 
+    /// Whether a node leads, as it last said.
+    pub fn leads(&mut self, id: NodeId) -> bool {
+        self.node(id).alive.as_ref().is_some_and(|alive| alive.view.role == Role::Leader)
+    }
+
+    /// How fast time goes. How long a commit takes has no bound where messages
+    /// overtake each other: an entry that comes before the one in front of it is
+    /// refused, and sent again. But raft rests on its taking less than an election
+    /// timeout.
+    pub fn pace(&self) -> Pace {
+        let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
+        let config = self.scenario.config(self.seed, 1);
+        let commit_ns = longest_ns * u64::from(config.election_ticks);
+        Pace { tick_ms: config.tick_ms, shortest_ns, longest_ns, commit_ns }
+    }
+
+    /// The term, leader and clock that are in force, if somebody leads.
+    pub fn reign(&self) -> Option<(u64, NodeId, Stamp)> {
+        let views = self.nodes.iter().filter_map(|node| Some(&node.alive.as_ref()?.view));
+        let view = views.max_by_key(|view| (view.term, view.role == Role::Leader))?;
+        (view.role == Role::Leader).then(|| (view.term, view.id, view.tree.clock()))
+    }
+
     /// A process starts on what the disk holds.
     pub fn birth(&mut self, shared: &Shared, id: NodeId, inbox: mpsc::UnboundedSender<Input>) {
         let mut config = self.scenario.config(self.seed, id);
@@ -170,8 +205,9 @@ impl World {
         match Engine::recover(config, node.disk.image()) {
             Ok((engine, outputs)) => {
                 let view = engine.view();
-                let waiting = BTreeMap::new();
-                node.alive = Some(Alive { engine, inbox, view: view.clone(), waiting, queued: 0 });
+                let (waiting, watches) = Default::default();
+                let seen = view.clone();
+                node.alive = Some(Alive { engine, inbox, view: seen, waiting, watches, queued: 0 });
                 self.observe(id, Observation::Born(&view));
                 self.after(shared, id, outputs);
                 self.publish(id);
@@ -369,6 +405,9 @@ impl World {
     fn reply(&mut self, id: NodeId, request: RequestId, outcome: Outcome) {
         let outcome = self.liar.reply(outcome);
         let Some(alive) = &mut self.node(id).alive else { return };
+        if let Some(waiting) = alive.watches.remove(&request) {
+            return self.watched(waiting, outcome);
+        }
         let Some((read, answer)) = alive.waiting.remove(&request) else { return };
         let said = match (&outcome, read) {
             (Outcome::Done(Done::Readable { .. }), Some(read)) => {
@@ -407,7 +446,12 @@ impl World {
         let shown = std::mem::replace(&mut self.node(id).shown, view.tree.store_index());
         let fresh: Vec<_> =
             view.tree.history().rev().take_while(|event| event.index() > shown).cloned().collect();
+        let now = self.now();
         for event in fresh.iter().rev() {
+            if let Entry::Vacant(place) = self.shown.entry(event.index()) {
+                place.insert(now);
+                self.seen.expired += u64::from(event.action == Action::Expire);
+            }
             if let Err(violation) = self.hint.learn(event) {
                 self.fail("same events", violation.to_string());
             }
@@ -461,6 +505,16 @@ impl World {
         }
     }
 
+    /// Lets go of what takes room. Tasks that never ended hold the world, and the
+    /// world holds the runtime that would end them: neither is freed before the
+    /// process ends.
+    pub fn end(&mut self) {
+        self.nodes.clear();
+        self.history = History::new();
+        self.hint = Hint::new(0);
+        self.properties = Properties::none();
+    }
+
     /// The end of every crash: nothing is lost any more, for the final look.
     pub fn settle_disks(&mut self) {
         for node in &mut self.nodes {
@@ -475,6 +529,7 @@ impl World {
     pub fn forget(&mut self, id: NodeId, request: RequestId) {
         if let Some(alive) = &mut self.node(id).alive {
             alive.waiting.remove(&request);
+            alive.watches.remove(&request);
             self.tell(id, Input::Forget { id: request });
         }
     }

@@ -7,3 +7,4 @@ mod good;
 mod random;
 mod story;
 mod time;
+mod watch;

@@ -1,0 +1,76 @@
+//! Three candidates for one office, two observers.
+//!
+//! **Oracle**: of those who believe to lead there is one at a time, and terms rise;
+//! every observer sees leaders in the order of their terms, each under the name by
+//! which it was elected. In the calm, whether leaders resign or just stop, the next
+//! is elected within the bound, and every observer hears of the last but one at least.
+
+use std::collections::BTreeMap;
+
+use quorate_recipes::election::{Leader, Observer, campaign};
+use quorate_recipes::{Refusal, Store};
+
+use super::spans::{Belief, hold, one_at_a_time, spans};
+use super::{Client, End, Note, Notes, SECOND, Verdict, Who};
+
+const OFFICE: &str = "/r/office";
+const CANDIDATES: u64 = 3;
+const TTL: u64 = 3;
+/// As for the lock, and a leader holds the office for less than 3 s.
+const BOUND: u64 = 9 * SECOND;
+/// How long after an election every observer must have heard of it.
+const NEWS: u64 = 3 * SECOND;
+
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Believed(Belief),
+    /// An observer was told who leads.
+    Saw(Option<Leader>),
+}
+
+pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refusal> {
+    if client.who.id > CANDIDATES {
+        let mut observer = Observer::new(OFFICE);
+        loop {
+            let leader = observer.next(&client).await?;
+            client.note(&notes, Told::Saw(leader));
+        }
+    }
+    let name = client.who.to_string();
+    loop {
+        client.sleep(client.between(1, 300)).await;
+        let lease = campaign(&client, OFFICE, &name, TTL).await?;
+        hold(&client, lease, |belief| client.note(&notes, Told::Believed(belief))).await?;
+    }
+}
+
+pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
+    let beliefs = notes.iter().filter_map(|note| match note.what {
+        Told::Believed(what) => Some(Note { at: note.at, who: note.who, what }),
+        Told::Saw(_) => None,
+    });
+    let spans = spans(beliefs);
+    one_at_a_time(&spans)?;
+    let mut seen = BTreeMap::<Who, &Leader>::new();
+    for note in notes {
+        let Told::Saw(Some(leader)) = &note.what else { continue };
+        if let Some(before) = seen.insert(note.who, leader)
+            && before.term >= leader.term
+        {
+            return Err(format!("{} saw {before:?}, then {leader:?}", note.who));
+        }
+        let elected = spans.iter().find(|span| span.token == leader.term);
+        if let Some(elected) = elected.filter(|span| span.who.to_string() != leader.name) {
+            return Err(format!("{} saw {leader:?}, who is {elected:?}", note.who));
+        }
+    }
+    let known = spans.iter().rev().find(|span| span.from + NEWS < end.calm.end);
+    for who in end.living_beyond(CANDIDATES) {
+        let term = seen.get(&who).map_or(0, |leader| leader.term);
+        if known.is_some_and(|known| known.token > term) {
+            return Err(format!("{who} knows of term {term} and not of {known:?}"));
+        }
+    }
+    end.goes_on("an election", spans.iter().map(|span| span.from), BOUND)?;
+    Ok(spans.len() as u64)
+}

@@ -1,0 +1,301 @@
+//! Every oracle against hand-made notes: a run that is as promised, and what is wrong
+//! with one that is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use quorate_engine::tree::Path;
+use quorate_engine::{Change, Content, Write};
+use quorate_recipes::balance::Fresh;
+use quorate_recipes::config::Setting;
+use quorate_recipes::directory::{Change as Seen, Event};
+use quorate_recipes::election::Leader;
+use quorate_recipes::monitor::Sighting;
+use quorate_recipes::queue::Item;
+
+use super::client::node;
+use super::members::Life;
+use super::spans::Belief;
+use super::*;
+use crate::model::Model;
+
+const MS: u64 = 1_000_000;
+
+/// A run of 40 s, the last of them calm, in which these files were written.
+struct Run {
+    calm_s: u64,
+    lives: BTreeMap<u64, u64>,
+    hint: Hint,
+}
+
+impl Run {
+    fn new(processes: u64, calm_s: u64, files: &[(&str, &str)]) -> Self {
+        let (mut model, mut hint) = (Model::new(3), Hint::new(3));
+        for (key, value) in files {
+            let content = Content::File((*value).into());
+            let path = Path::new(key).unwrap();
+            let event = model.apply(&Write { path, change: Change::Create { content, ttl: None } });
+            hint.learn(&Arc::new(event.unwrap())).unwrap();
+        }
+        Self { calm_s, lives: (1..=processes).map(|id| (id, 0)).collect(), hint }
+    }
+
+    /// What is wrong, according to an oracle; nothing if nothing is.
+    fn judge<T>(&self, oracle: fn(&[Note<T>], &End<'_>) -> Verdict, notes: &[Note<T>]) -> String {
+        let tick = 50 * MS;
+        let pace = Pace { tick_ms: 50, shortest_ns: tick, longest_ns: tick, commit_ns: MS };
+        let calm = (40 - self.calm_s) * SECOND..40 * SECOND;
+        let end = End { calm, lives: &self.lives, nodes: 1, pace, hint: &self.hint };
+        oracle(notes, &end).err().unwrap_or_default()
+    }
+}
+
+fn note<T>(ms: u64, id: u64, what: T) -> Note<T> {
+    Note { at: ms * MS, who: Who { id, life: 0 }, what }
+}
+
+fn holds(token: u64, until_ms: u64) -> Belief {
+    Belief::Holds { token, until: until_ms * MS }
+}
+
+#[track_caller]
+fn is(objection: &str, expected: &str) {
+    let is_right =
+        if expected.is_empty() { objection.is_empty() } else { objection.contains(expected) };
+    assert!(is_right, "{objection:?} instead of {expected:?}");
+}
+
+#[test]
+fn a_lock_that_two_believe_in() {
+    use lock::{Told::*, judge};
+    let run = Run::new(4, 0, &[]);
+    let held = |ms, id, token, until| note(ms, id, Believed(holds(token, until)));
+    let wrote = |ms, id, token, index| note(ms, id, Wrote { token, index });
+    is(&run.judge(judge, &[held(0, 1, 4, 100), wrote(10, 1, 4, 5), held(100, 2, 6, 200)]), "");
+    is(&run.judge(judge, &[held(0, 1, 4, 100), held(99, 2, 6, 200)]), "two believe");
+    let lets = note(50, 1, Believed(Belief::Lets { token: 4 }));
+    is(&run.judge(judge, &[held(0, 1, 4, 100), lets, held(60, 2, 6, 200)]), "");
+    is(&run.judge(judge, &[held(0, 1, 6, 100), held(100, 2, 4, 200)]), "do not rise");
+    let late = [wrote(10, 1, 4, 5), wrote(20, 2, 6, 7), wrote(30, 1, 4, 8)];
+    is(&run.judge(judge, &late), "wrote 4, after 6");
+    is(&run.judge(judge, &[wrote(10, 1, 4, 5), wrote(20, 2, 6, 5)]), "both wrote");
+    is(&Run::new(4, 20, &[]).judge(judge, &[held(0, 1, 4, 100)]), "did not come");
+}
+
+#[test]
+fn a_fair_lock_that_passes_over_and_wakes_all() {
+    use fair_lock::{Told::*, judge};
+    let run = Run::new(4, 0, &[]);
+    let held = |ms, id, token, until| note(ms, id, Believed(holds(token, until)));
+    let woken = |ticket: &str, key: &str, until: u64| {
+        let (ticket, key) = (ticket.to_owned(), key.to_owned());
+        note(50, 2, Woken { ticket, until: until * MS, key, index: 9 })
+    };
+    is(&run.judge(judge, &[held(0, 1, 4, 100), woken("05", "04", 60), held(100, 2, 5, 200)]), "");
+    is(&run.judge(judge, &[held(0, 1, 5, 100), held(100, 2, 4, 200)]), "do not rise");
+    is(&run.judge(judge, &[woken("05", "04", 60), woken("06", "04", 60)]), "woke 06 and 05");
+    is(&run.judge(judge, &[woken("05", "04", 40), woken("06", "04", 60)]), "");
+    is(&run.judge(judge, &[woken("05", "06", 60)]), "was woken by 06");
+}
+
+#[test]
+fn an_office_with_two_leaders_and_observers_who_are_misled() {
+    use election::{Told::*, judge};
+    let run = Run::new(4, 0, &[]);
+    let led = |ms, id, token, until| note(ms, id, Believed(holds(token, until)));
+    let saw = |ms, id: u64, term| {
+        note(ms, 4, Saw(Some(Leader { name: format!("process {id} life 0"), term })))
+    };
+    let good = [led(0, 1, 4, 100), saw(10, 1, 4), led(100, 2, 6, 200), saw(110, 2, 6)];
+    is(&run.judge(judge, &good), "");
+    is(&run.judge(judge, &good[..3]), "knows of term 4");
+    is(&run.judge(judge, &[saw(10, 2, 6), saw(20, 1, 4)]), "then Leader");
+    is(&run.judge(judge, &[led(0, 1, 4, 100), saw(10, 2, 4)]), "who is Span");
+    is(&run.judge(judge, &[led(0, 1, 4, 100), led(50, 2, 6, 200)]), "two believe");
+}
+
+#[test]
+fn a_queue_that_gives_twice_or_loses() {
+    use queue::{Told::*, judge};
+    let mut run = Run::new(4, 0, &[]);
+    let item = |name: &str, index| Item { key: name.into(), body: name.into(), index };
+    let put = |name: &str| {
+        let body = name.to_owned();
+        vec![note(0, 1, Puts { body: body.clone() }), note(1, 1, Put { body })]
+    };
+    let took = |name, index| vec![note(2, 2, Takes), note(3, 2, Took(item(name, index)))];
+    let waits = vec![note(4, 4, Takes)];
+    let all = [put("a"), put("b"), took("a", 9), took("b", 11), waits];
+    let judged = |run: &Run, parts: &[usize]| {
+        let notes: Vec<_> = parts.iter().flat_map(|part| all[*part].clone()).collect();
+        run.judge(judge, &notes)
+    };
+    is(&judged(&run, &[0, 1, 2, 3, 4]), "");
+    is(&judged(&run, &[0, 2, 3]), "never put in");
+    is(&judged(&run, &[0, 2, 2]), "twice");
+    is(&judged(&run, &[0, 1, 2, 4]), "are missing");
+    let early = note(5, 2, Took(item("b", 7)));
+    let notes = [put("a"), put("b"), took("a", 9), vec![early]].concat();
+    is(&run.judge(judge, &notes), "out of order");
+    run.lives.insert(4, 1);
+    is(&judged(&run, &[0, 1, 2, 4]), "");
+}
+
+#[test]
+fn a_barrier_that_opens_early_or_leaves_somebody_behind() {
+    use condition::{Told::*, judge};
+    let key = |rest: &str| format!("/r/size/{:020}/{rest}", 1);
+    let (a, b, fired) = (key("tasks/a"), key("tasks/b"), key("fired"));
+    let both = [(a.as_str(), ""), (b.as_str(), ""), (fired.as_str(), "")];
+    let run = |files| Run::new(2, 10, files);
+    let goes_on = "/r/size did not come";
+    let member = |at: u64, id, name: &str| {
+        let name = name.to_owned();
+        [note(at, id, Joins { at: 0, name }), note(at + 1, id, Joined { generation: 1 })]
+    };
+    let released = |ms, id| note(ms, id, Released { at: 0, generation: 1 });
+    let joined = [member(0, 1, "a"), member(2, 2, "b")].concat();
+    let good = [joined.clone(), vec![released(9, 1), released(10, 2)]].concat();
+    // As promised, but for the calm, in which nobody comes any more.
+    is(&run(&both).judge(judge, &good), goes_on);
+    is(&run(&both[1..]).judge(judge, &good), "before its rule held");
+    is(&run(&both[..2]).judge(judge, &good), "never went");
+    is(&run(&both).judge(judge, &[joined, vec![released(9, 1)]].concat()), "left behind");
+    let late = [good.clone(), member(20, 3, "c").to_vec()].concat();
+    is(&run(&both).judge(judge, &late), "came late");
+    let uncounted = [good, member(3, 3, "c").to_vec(), vec![released(11, 3)]].concat();
+    is(&run(&both).judge(judge, &uncounted), "was not there");
+    let signal = format!("/r/signal/{:020}/fired", 1);
+    let unsignalled = [note(9, 2, Joins { at: 2, name: "a".into() })];
+    let unsignalled = [unsignalled, [note(10, 2, Released { at: 2, generation: 1 })]].concat();
+    is(&run(&[(signal.as_str(), "")]).judge(judge, &unsignalled), "before its rule held");
+}
+
+#[test]
+fn a_setting_that_comes_back_or_does_not_arrive() {
+    use config::{Told::*, judge};
+    let run = Run::new(3, 0, &[]);
+    let setting = |value: &str, version| Setting { value: Some(value.into()), version };
+    let saw = |value, version| note(1, 3, Saw(setting(value, version)));
+    let published = |value, version| note(1, 1, Published(setting(value, version)));
+    is(&run.judge(judge, &[published("a", 4), saw("a", 4), saw("b", 6)]), "");
+    is(&run.judge(judge, &[published("a", 4), saw("b", 4)]), "to others");
+    is(&run.judge(judge, &[saw("a", 4), saw("a", 6)]), "to others");
+    is(&run.judge(judge, &[saw("b", 6), saw("a", 4)]), "then Setting");
+    is(&run.judge(judge, &[saw("b", 6), saw("b", 6)]), "then Setting");
+    is(&run.judge(judge, &[published("a", 4), published("b", 6), saw("a", 4)]), "ends at");
+}
+
+#[test]
+fn an_index_that_is_not_the_same_for_all() {
+    use index_builder::{Told::*, judge};
+    let run = Run::new(4, 0, &[]);
+    let builds = |index: &str| note(0, 1, Builds { version: 1, index: index.into() });
+    let built = |at| note(1, 1, Built { version: 1, at });
+    let fetched = |index: &str| note(2, 2, Fetched { version: 1, index: index.into() });
+    is(&run.judge(judge, &[builds("a"), builds("b"), built(5), fetched("b"), fetched("b")]), "");
+    is(&run.judge(judge, &[builds("a"), builds("b"), fetched("b"), fetched("a")]), "is \"b\" and");
+    is(&run.judge(judge, &[built(5), built(7)]), "at 5 and at 7");
+    is(&run.judge(judge, &[builds("whole"), fetched("wh")]), "nobody built");
+    let second = note(2, 1, Built { version: 2, at: 4 });
+    is(&run.judge(judge, &[built(5), second]), "in order");
+    is(&Run::new(4, 20, &[]).judge(judge, &[built(5)]), "did not come");
+}
+
+/// An instance "a" that beats each second from 1 s on: this often.
+fn beats(times: u64) -> impl Iterator<Item = (u64, Life)> {
+    (1..=times).map(|s| (s * 1_000, Life::Beat { name: "a".into(), sent: (s * 1_000 - 10) * MS }))
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_registry_that_drops_the_living_or_keeps_the_dead() {
+    use registry::{Told::*, judge};
+    let mut run = Run::new(6, 30, &[]);
+    let beat = || beats(39).map(|(ms, life)| note(ms, 1, Lived(life)));
+    let listed = |ms, id, names| note(ms, id, Listed(set(names)));
+    let both = || [listed(1_500, 5, &["a"]), listed(1_500, 6, &["a"])].into_iter();
+    let judged = |run: &Run, more: &[Note<registry::Told>]| {
+        let mut notes: Vec<_> = beat().chain(both()).chain(more.iter().cloned()).collect();
+        notes.sort_by_key(|note| note.at);
+        run.judge(judge, &notes)
+    };
+    is(&judged(&run, &[]), "");
+    is(&judged(&run, &[listed(20_000, 5, &[]), listed(20_001, 5, &["a"])]), "lost a");
+    is(&judged(&run, &[note(5_000, 6, Looks), listed(5_100, 6, &[])]), "lost a");
+    is(&judged(&run, &[listed(2_000, 5, &["a", "b"])]), "knows of b");
+    run.lives.insert(1, 1);
+    is(&judged(&run, &[]), "knows of a");
+}
+
+#[test]
+fn a_monitor_that_buries_the_living_or_forgets_the_dead() {
+    use monitor::{Told::*, judge};
+    let mut run = Run::new(6, 30, &[]);
+    let joined = || Sighting::Joined("a".into());
+    let judged = |run: &Run, more: &[(u64, Sighting)]| {
+        let beats = beats(39).map(|(ms, life)| note(ms, 1, Lived(life)));
+        let both = [5, 6].map(|id| note(1_500, id, Sighted(vec![joined()])));
+        let more = more.iter().map(|(ms, what)| note(*ms, 5, Sighted(vec![what.clone()])));
+        let mut notes: Vec<_> = beats.chain(both).chain(more).collect();
+        notes.sort_by_key(|note| note.at);
+        run.judge(judge, &notes)
+    };
+    is(&judged(&run, &[]), "");
+    is(
+        &judged(&run, &[(9_000, Sighting::Vanished("a".into())), (9_001, joined())]),
+        "tells of Van",
+    );
+    is(&judged(&run, &[(9_000, Sighting::Left("a".into())), (9_001, joined())]), "tells of Left");
+    is(&judged(&run, &[(9_000, joined())]), "tells of Joined");
+    run.lives.insert(1, 1);
+    is(&judged(&run, &[]), "knows of a");
+    // It has not beaten since 39 s.
+    let gone = Sighting::Vanished("a".into());
+    is(&judged(&run, &[(42_500, gone.clone()), (42_600, gone)]), "tells of Van");
+}
+
+#[test]
+fn a_balance_that_reads_the_past_or_what_never_was() {
+    use balance::{Told::*, judge};
+    let run = Run::new(3, 1, &[("/r/a", "1"), ("/r/b/x", "2")]);
+    let truth = {
+        let mut model = Model::new(3);
+        model.install(run.hint.event(4).unwrap());
+        let read = quorate_engine::tree::Read { path: Path::new("/r/a").unwrap(), recursive: true };
+        node(&model.read(&read).unwrap())
+    };
+    let read = |node: Option<&quorate_recipes::Node>, index| {
+        let fresh = Fresh { node: node.cloned(), index, member: 0 };
+        note(39_500, 3, Read { key: "/r/a", fresh })
+    };
+    is(&run.judge(judge, &[read(None, 3), read(Some(&truth), 4), read(Some(&truth), 5)]), "");
+    is(&run.judge(judge, &[read(Some(&truth), 4), read(None, 3)]), "is back before 4");
+    is(&run.judge(judge, &[note(1, 3, Wrote(5)), read(Some(&truth), 4)]), "is back before 5");
+    is(&run.judge(judge, &[read(None, 4)]), "read as");
+    is(&run.judge(judge, &[read(Some(&truth), 3)]), "read as");
+    is(&run.judge(judge, &[]), "only these members");
+}
+
+#[test]
+fn a_directory_whose_followers_miss_something() {
+    use directory::judge;
+    let run = Run::new(3, 0, &[("/r/dir/a", "1"), ("/r/e", "2"), ("/r/dir/b", "3")]);
+    let event = |index| {
+        let event = run.hint.event(index).unwrap();
+        let (action, node) = (event.action.as_str().into(), node(&event.node));
+        note(index, 3, Seen::Event(Box::new(Event { action, node, prev_node: None })))
+    };
+    let listing = |index, nodes| note(index, 3, Seen::Listing { index, nodes });
+    let nothing = || listing(3, Vec::new());
+    is(&run.judge(judge, &[nothing(), event(4), event(6)]), "");
+    is(&run.judge(judge, &[nothing(), event(6)]), "after Some(3) comes");
+    is(&run.judge(judge, &[nothing(), event(4), event(4)]), "after Some(4) comes");
+    is(&run.judge(judge, &[event(4)]), "after None comes");
+    is(&run.judge(judge, &[nothing(), event(4)]), "has seen 4");
+    is(&run.judge(judge, &[nothing(), event(4), nothing()]), "had seen Some(4)");
+    is(&run.judge(judge, &[listing(6, Vec::new())]), "it was Some");
+}
