@@ -15,6 +15,23 @@ use crate::seen::Seen;
 pub const KINDS: [&str; 7] =
     ["keys", "in-order", "ttl", "watch", "expire", "malformed", "elsewhere"];
 
+/// Parameters that are wrong, odd, or nobody's; divided by spaces.
+const WRONG: &str = "\
+    prevIndex=x prevIndex=-1 prevIndex= prevIndex=%2B1 prevIndex=18446744073709551616 \
+    waitIndex=1.5 waitIndex= recursive=maybe recursive= sorted=yes wait=x wait= dir=tRUE \
+    dir= quorum=2 stream=y prevValue= noValueOnSuccess=? ttl=-1 ttl=1.5 ttl=%2B1 ttl=%205 \
+    ttl=x ttl=1e3 ttl=18446744073709551616 prevExist=maybe prevExist= refresh=x refresh= \
+    refresh=true %zz value=%4 value=% a;b ; && = =x unknown=1 Value=x value ttl dir \
+    wait=false";
+
+/// Paths of other endpoints than keys, and of none; divided by spaces.
+const PLACES: &str = "\
+    /version /health /v2/machines /v2/machines/ /v2/members /v2/members/ /v2/members/leader \
+    /v2/members/1 /v2/members/leader/ /v2/stats/self /v2/stats/leader /v2/stats/store \
+    /v2/stats /v2/stats/ /v2/stats/x / /v2 /v2/ /v2/keysfoo /v2/leader /v2/auth /v2/security \
+    /v1/keys /v2/auth/enable /v2/auth/users /v2/auth/roles /v2/auth/x /debug/x \
+    /config/local/log /config/local/x /v2/keys/a/../b /v2//keys/a /v2/keys/./ /nope//x";
+
 /// A program of steps of these kinds.
 pub fn program(kinds: &[&'static str]) -> BoxedStrategy<Vec<Step>> {
     let steps = steps(kinds);
@@ -48,11 +65,12 @@ fn steps(kinds: &[&'static str]) -> BoxedStrategy<Step> {
 
 /// Some steps, watches that wait, keys that expire, and some more steps and watches.
 fn with_expiry(steps: BoxedStrategy<Step>, watched: bool) -> impl Strategy<Value = Vec<Step>> {
-    let most = if watched { 4 } else { 1 };
+    let all = Request::new("GET", "/v2/keys").query("wait=true&recursive=true&stream=true");
+    let (all, most) = if watched { (vec![Step::Send(all)], 4) } else { (Vec::new(), 1) };
     let watches = || vec(watch(-8..1).prop_map(Step::Send), 0..most);
     let parts = (vec(steps.clone(), 0..8), watches(), expire(), watches(), vec(steps, 0..12));
-    parts.prop_map(|(before, live, expire, past, after)| {
-        [before, live, vec![expire], past, after].concat()
+    parts.prop_map(move |(before, live, expire, past, after)| {
+        [before, all.clone(), live, vec![expire], past, after].concat()
     })
 }
 
@@ -239,10 +257,10 @@ fn expire() -> impl Strategy<Value = Step> {
         maybe("value", 80, value()),
         maybe("dir", 25, boolean()),
         maybe("prevExist", 10, boolean()),
-        maybe("refresh", 15, boolean()),
+        maybe("refresh", 8, boolean()),
     ]);
     let post = params(vec![maybe("ttl", 100, ttl()), maybe("value", 80, value())]);
-    let writes = prop_oneof![6 => write("PUT", put), 1 => write("POST", post)];
+    let writes = prop_oneof![3 => write("PUT", put), 2 => write("POST", post)];
     let now = params(vec![maybe("ttl", 100, Just(Value::Text("0".into())))]);
     (vec(writes, 3..11), weighted(0.3, write("PUT", now))).prop_map(|(mut writes, last)| {
         writes.extend(last);
@@ -252,54 +270,7 @@ fn expire() -> impl Strategy<Value = Step> {
 
 /// Requests with something wrong in them.
 fn malformed() -> impl Strategy<Value = Request> {
-    let wrong = select(
-        &[
-            "prevIndex=x",
-            "prevIndex=-1",
-            "prevIndex=",
-            "prevIndex=%2B1",
-            "prevIndex=18446744073709551616",
-            "waitIndex=1.5",
-            "waitIndex=",
-            "recursive=maybe",
-            "recursive=",
-            "sorted=yes",
-            "wait=x",
-            "wait=",
-            "dir=tRUE",
-            "dir=",
-            "quorum=2",
-            "stream=y",
-            "prevValue=",
-            "noValueOnSuccess=?",
-            "ttl=-1",
-            "ttl=1.5",
-            "ttl=%2B1",
-            "ttl=%205",
-            "ttl=x",
-            "ttl=1e3",
-            "ttl=18446744073709551616",
-            "prevExist=maybe",
-            "prevExist=",
-            "refresh=x",
-            "refresh=",
-            "refresh=true",
-            "%zz",
-            "value=%4",
-            "value=%",
-            "a;b",
-            ";",
-            "&&",
-            "=",
-            "=x",
-            "unknown=1",
-            "Value=x",
-            "value",
-            "ttl",
-            "dir",
-            "wait=false",
-        ][..],
-    );
+    let wrong = select(WRONG.split_whitespace().collect::<Vec<_>>());
     let wrong = || vec(wrong.clone().prop_map(Param::Raw), 1..4);
     let kinds = select(
         &[
@@ -328,50 +299,10 @@ fn elsewhere() -> impl Strategy<Value = Request> {
     let methods = prop_oneof![
         8 => Just("GET"), 2 => Just("HEAD"), 1 => Just("OPTIONS"), 1 => Just("PATCH"),
     ];
-    let paths = select(
-        &[
-            "/version",
-            "/health",
-            "/v2/machines",
-            "/v2/machines/",
-            "/v2/members",
-            "/v2/members/",
-            "/v2/members/leader",
-            "/v2/members/1",
-            "/v2/members/leader/",
-            "/v2/stats/self",
-            "/v2/stats/leader",
-            "/v2/stats/store",
-            "/v2/stats",
-            "/v2/stats/",
-            "/v2/stats/x",
-            "/",
-            "/v2",
-            "/v2/",
-            "/v2/keysfoo",
-            "/v2/leader",
-            "/v2/auth",
-            "/v2/security",
-            "/v1/keys",
-            "/v2/auth/enable",
-            "/v2/auth/users",
-            "/v2/auth/roles",
-            "/v2/auth/x",
-            "/debug/x",
-            "/config/local/log",
-            "/config/local/x",
-            "/v2/keys/a/../b",
-            "/v2//keys/a",
-            "/v2/keys/./",
-            "/nope//x",
-        ][..],
-    );
+    let paths = select(PLACES.split_whitespace().collect::<Vec<_>>());
     let writes = (
         select(&["PUT", "POST", "DELETE"][..]),
-        select(
-            &["/version", "/health", "/v2/machines", "/v2/stats/self", "/v2/stats/leader", "/nope"]
-                [..],
-        ),
+        select(&["/version", "/health", "/v2/machines", "/v2/stats/self", "/nope"][..]),
     );
     prop_oneof![
         6 => (methods, paths).prop_map(|(method, path)| Request::new(method, path)),
