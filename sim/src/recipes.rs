@@ -1,11 +1,11 @@
 //! Every recipe of `quorate-recipes` in the weather: processes that live by it, and
 //! one oracle that judges what it told them, by the only clock that is right.
 //!
-//! A process is a madsim node with a [`Client`]: it is paused, it crashes at any
+//! A process is a madsim node with a client: it is paused, it crashes at any
 //! await and comes back under another name, its clock runs too fast or too slow, and
 //! its requests go to nodes that have troubles of their own. What it does stands in
 //! the recipe's file, and so does the oracle: a function of what processes noted
-//! down, each [`Note`] with the true time. No oracle looks into an engine. Three
+//! down, each note with the true time. No oracle looks into an engine. Three
 //! compare what they were told with the events of the run, which the checkers of
 //! histories verify.
 
