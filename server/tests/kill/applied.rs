@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use quorate_engine::command::Stamp;
+use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::tree::Event;
-use quorate_engine::{Config, Engine, FileName, Image, View};
+use quorate_engine::{Config, Engine, FileName, Image, Input, Message, View};
 use quorate_server::{Identity, Url};
 use quorate_sim::check::{Hint, Violation};
 
@@ -17,8 +19,10 @@ const EVERY_EVENT: usize = 1 << 20;
 pub fn hint(cluster: &Cluster) -> Result<Hint, Violation> {
     let mut hint = Hint::new(config(cluster, &cluster.members[0]).genesis_index());
     for member in &cluster.members {
-        let config = Config { history_events: EVERY_EVENT, ..config(cluster, member) };
-        let view = recover(config, without_snapshots(image(member)));
+        let (config, image) = (config(cluster, member), image(member));
+        let applied = recover(config.clone(), image.clone()).applied;
+        let config = Config { history_events: EVERY_EVENT, ..config };
+        let view = told(config, without_snapshots(image), applied);
         view.tree.history().try_for_each(|event| hint.learn(&untimed(event)))?;
     }
     Ok(hint)
@@ -40,7 +44,7 @@ pub fn member(cluster: &Cluster, member: &Member) -> View {
     let logged = without_snapshots(image.clone());
     assert!(logged.len() < image.len(), "{} has no snapshot: {:?}", member.name, image.keys());
     let view = recover(config.clone(), image);
-    let replayed = recover(config, logged);
+    let replayed = told(config, logged, view.applied);
     assert_eq!(
         (view.applied, view.digest),
         (replayed.applied, replayed.digest),
@@ -48,6 +52,32 @@ pub fn member(cluster: &Cluster, member: &Member) -> View {
         member.name
     );
     view
+}
+
+/// The same from the log alone, once a leader has told what is committed. A log need
+/// not know that itself: a commit causes no write, and a snapshot may be of the very
+/// last entry.
+fn told(config: Config, image: Image, commit: u64) -> View {
+    let leader = config.members.iter().map(|member| member.id).find(|id| *id != config.id);
+    let (mut engine, _) = Engine::recover(config, image).expect("a sound data directory");
+    let heartbeat = RaftMessage {
+        kind: RaftKind::Heartbeat,
+        term: engine.view().term,
+        log_term: 0,
+        index: 0,
+        commit,
+        commit_term: 0,
+        reject_hint: 0,
+        request_snapshot: 0,
+        reject: false,
+        priority: 0,
+        context: Bytes::new(),
+        entries: Vec::new(),
+        snapshot: None,
+    };
+    let (from, message) = (leader.expect("there are others"), Message::Raft(heartbeat));
+    engine.step(Input::Peer { from, message }, &mut Vec::new());
+    engine.view()
 }
 
 fn recover(config: Config, image: Image) -> View {
