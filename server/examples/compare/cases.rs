@@ -118,6 +118,11 @@ fn writes() -> Vec<Case> {
             r#"{"errorCode":104,"message":"Not a directory","cause":"/a","index":4}"#,
         ),
         case(
+            "refresh=true with dir=true refreshes a file",
+            [put("/a", "value=1"), put("/a", "dir=true&refresh=true&ttl=100")],
+            r#"{"action":"set","node":{"key":"/a","value":"1","expiration":""#,
+        ),
+        case(
             "prevExist=true without value over a file is refused with 200",
             [put("/a", "value=1"), put("/a", "prevExist=true")],
             r#"{"errorCode":200,"message":"Value is Required in POST form","cause":"prevExist=true without a value would empty the file","index":4}"#,

@@ -34,7 +34,7 @@ enum Rule {
 const LAST_SECOND: u64 = 9_223_372_036;
 
 /// All of them; numbers count from 1.
-pub const EXCEPTIONS: [Exception; 23] = [
+pub const EXCEPTIONS: [Exception; 24] = [
     Exception {
         name: "headers of our own",
         reason: "what became of a write, and where history begins, are not said by etcd or only \
@@ -127,6 +127,20 @@ pub const EXCEPTIONS: [Exception; 23] = [
                 && is_error(ours, 400, 104, &asked.key())
                 && theirs.status == 200
                 && json(theirs)["prevNode"]["value"].is_string()
+        }),
+    },
+    Exception {
+        name: "refresh=true with dir=true refreshes a file",
+        reason: "a refresh keeps what is there; etcd replaces the file by a directory",
+        rule: Rule::Answer(|asked, ours, theirs| {
+            let (mine, etcds) = (json(ours), json(theirs));
+            asked.method == "PUT"
+                && asked.flag("dir")
+                && asked.flag("refresh")
+                && (ours.status, theirs.status) == (200, 200)
+                && mine["node"]["value"].is_string()
+                && mine["node"]["value"] == etcds["prevNode"]["value"]
+                && etcds["node"]["dir"] == true
         }),
     },
     Exception {
@@ -316,8 +330,8 @@ pub fn explain(
 pub fn depends_on_a_file(asked: &Asked) -> bool {
     let makes_dir = asked.flag("dir") && asked.param("prevExist").is_none();
     let empties = asked.flag("prevExist") && asked.param("value").is_none();
-    let unconditional = !is_conditional(asked);
-    asked.method == "PUT" && (makes_dir && unconditional || empties && !asked.flag("refresh"))
+    let empties = empties && !asked.flag("refresh");
+    asked.method == "PUT" && !is_conditional(asked) && (makes_dir || empties)
 }
 
 fn is_conditional(asked: &Asked) -> bool {

@@ -1,6 +1,7 @@
 //! JSON as Go writes it: the same escapes, so that the same bytes come out.
 
 use std::io;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
@@ -47,6 +48,13 @@ fn is_plain(bytes: &[u8]) -> bool {
     !bytes.iter().fold(false, |any, &byte| any | escaped(byte))
 }
 
+/// An instant: RFC 3339 in UTC, without zeros at the end of its fraction.
+pub fn instant(at: SystemTime) -> String {
+    let text = humantime::format_rfc3339_nanos(at).to_string();
+    let text = text.trim_end_matches('Z').trim_end_matches('0');
+    format!("{}Z", text.trim_end_matches('.'))
+}
+
 /// Escapes `<`, `>`, `&`, U+2028 and U+2029, and has no short form for backspace
 /// and form feed.
 struct Go;
@@ -90,7 +98,20 @@ impl Formatter for Go {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn instants_have_no_zeros_at_their_end() {
+        for (nanos, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (10_000_000_000, "1970-01-01T00:00:10Z"),
+            (898_646_390, "1970-01-01T00:00:00.89864639Z"),
+        ] {
+            assert_eq!(instant(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)), text);
+        }
+    }
 
     #[test]
     fn strings_are_escaped_as_go_does() {

@@ -81,9 +81,7 @@ pub fn end(modified_index: u64, created_index: u64, out: &mut Vec<u8>) {
 /// As Go prints a time: trailing zeros of the fraction are left out.
 fn moment(wall_ms: u64) -> String {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(wall_ms.min(LAST_MOMENT_MS));
-    let text = humantime::format_rfc3339_millis(at).to_string();
-    let text = text.trim_end_matches('Z').trim_end_matches('0');
-    format!("{}Z", text.trim_end_matches('.'))
+    json::instant(at)
 }
 
 /// The end of the year 9999, beyond which no date is written.

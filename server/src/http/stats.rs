@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Server;
 use super::answer::{self, Answer};
+use super::json;
 use crate::statistics::{Follower, Latency};
 
 #[derive(Serialize)]
@@ -157,11 +158,11 @@ async fn own(server: &Server) -> Answer {
             Role::PreCandidate => "StatePreCandidate",
             Role::Follower => "StateFollower",
         },
-        start_time: moment(statistics.started),
+        start_time: json::instant(statistics.started),
         leader_info: LeaderInfo {
             leader,
             uptime: go_duration(since.elapsed().unwrap_or_default()),
-            start_time: moment(since),
+            start_time: json::instant(since),
         },
         recv_append_request_cnt: statistics.appends_received,
         send_append_request_cnt: statistics.appends_sent,
@@ -207,10 +208,6 @@ impl From<&Latency> for LatencyBody {
             maximum: latency.maximum,
         }
     }
-}
-
-fn moment(at: SystemTime) -> String {
-    humantime::format_rfc3339_nanos(at).to_string()
 }
 
 /// A duration as Go prints it: `12m8.08s`, `250ms`, `1.5µs`.
