@@ -49,7 +49,7 @@ pub struct Engine {
     learned: Option<u64>,
     /// See [`View::ready`].
     ready: bool,
-    /// (term, leader) as of the last step.
+    /// (term, leader) that reads were last asked under.
     led_by: (u64, Option<NodeId>),
     halted: bool,
     invariants: Invariants,
@@ -292,12 +292,17 @@ impl Engine {
         }
     }
 
+    /// Asks for a round of reads, and again when the leader has changed. A leader
+    /// answers none before it has committed an entry of its own term, and raft-rs
+    /// drops those that come sooner without a word: once such an entry is applied
+    /// here, it certainly has.
     fn ask_reads(&mut self) {
         let led_by = (self.consensus.term(), self.consensus.leader());
+        if led_by.1.is_none() || self.state.applied.1 != led_by.0 {
+            return;
+        }
         let changed = std::mem::replace(&mut self.led_by, led_by) != led_by;
-        if led_by.1.is_some()
-            && let Some(context) = self.requests.round(self.clock.now(), changed)
-        {
+        if let Some(context) = self.requests.round(self.clock.now(), changed) {
             self.consensus.read_index(context);
         }
     }

@@ -140,6 +140,27 @@ pub struct RaftMessage {
     pub snapshot: Option<(u64, u64)>,
 }
 
+impl RaftMessage {
+    /// A message that says nothing but this.
+    pub fn new(kind: RaftKind, term: u64) -> Self {
+        Self {
+            kind,
+            term,
+            log_term: 0,
+            index: 0,
+            commit: 0,
+            commit_term: 0,
+            reject_hint: 0,
+            request_snapshot: 0,
+            reject: false,
+            priority: 0,
+            context: Bytes::new(),
+            entries: Vec::new(),
+            snapshot: None,
+        }
+    }
+}
+
 impl Message {
     /// The message in bytes, at most a little more than the largest entry or
     /// chunk it carries.

@@ -32,22 +32,10 @@ fn take(engine: &mut Engine, inputs: Vec<Input>, mut out: Vec<Output>) -> Vec<Ou
 /// The leader of a term appends its first entry behind another.
 fn append(from: NodeId, term: u64, after: (u64, u64), commit: u64) -> Input {
     let entry = Entry { index: after.0 + 1, term, data: Default::default() };
-    let message = Message::Raft(RaftMessage {
-        kind: RaftKind::Append,
-        term,
-        log_term: after.1,
-        index: after.0,
-        commit,
-        commit_term: 0,
-        reject_hint: 0,
-        request_snapshot: 0,
-        reject: false,
-        priority: 0,
-        context: Default::default(),
-        entries: vec![entry],
-        snapshot: None,
-    });
-    Input::Peer { from, message }
+    let (index, log_term) = after;
+    let append = RaftMessage::new(RaftKind::Append, term);
+    let append = RaftMessage { log_term, index, commit, entries: vec![entry], ..append };
+    Input::Peer { from, message: Message::Raft(append) }
 }
 
 #[test]

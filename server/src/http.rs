@@ -3,18 +3,17 @@
 mod answer;
 mod body;
 mod escape;
+mod event;
 mod form;
 mod fuzzing;
 mod json;
 mod keys;
 mod listing;
 mod members;
-mod node;
 mod stats;
 mod watch;
 
 use std::convert::Infallible;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -25,13 +24,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use crate::flags::Flags;
+use crate::flags::{Consistency, Flags};
+use crate::keepalive::Patience;
 use crate::node::Node;
 use answer::{Answer, KeyAnswers};
 use body::Bodies;
@@ -48,13 +47,12 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take over a request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A client that has nothing to say is asked for a sign of life after this long,
-/// so that who vanishes over a watch does not keep its place for ever;
-const IDLE: Duration = Duration::from_secs(30);
-/// again after this long,
-const PROBE_INTERVAL: Duration = Duration::from_secs(10);
-/// and let go after so many questions without an answer.
-const PROBES: u32 = 3;
+/// Who vanishes over a watch does not keep its place for ever.
+const PATIENCE: Patience = Patience {
+    idle: Duration::from_secs(30),
+    probe_interval: Duration::from_secs(10),
+    unacknowledged: None,
+};
 
 /// Bytes of bodies that are being read or whose requests wait for an answer.
 const MAX_PENDING_BODY_BYTES: usize = 256 << 20;
@@ -90,13 +88,13 @@ struct Gets {
 
 impl Server {
     /// A server in front of this node.
-    pub fn new(node: Node, flags: &Flags, local_reads: bool) -> Arc<Self> {
+    pub fn new(node: Node, flags: &Flags) -> Arc<Self> {
         let (name, answers) = (flags.name.clone(), KeyAnswers::new(flags.identity.cluster));
         let bodies = Bodies::new(flags.bounds.body_bytes, MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
         Arc::new(Self {
             node,
             name,
-            local_reads,
+            local_reads: flags.read_consistency == Consistency::Local,
             answers,
             bodies,
             head_patience: HEAD_PATIENCE,
@@ -132,7 +130,7 @@ impl Server {
     async fn converse(self: Arc<Self>, stream: TcpStream, mut stopping: signal::Receiver<()>) {
         // Without it answers are only slower.
         let _ = stream.set_nodelay(true);
-        if let Err(error) = expect_signs_of_life(&stream) {
+        if let Err(error) = PATIENCE.apply(&stream) {
             return debug!("a client's connection cannot be watched over: {error}");
         }
         let head_patience = self.head_patience;
@@ -196,12 +194,6 @@ impl Server {
         }
         answer::not_found()
     }
-}
-
-/// Has the kernel end the connection of a client that has vanished.
-fn expect_signs_of_life(stream: &TcpStream) -> io::Result<()> {
-    let keepalive = TcpKeepalive::new().with_time(IDLE).with_interval(PROBE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive.with_retries(PROBES))
 }
 
 /// What follows an endpoint in a path: nothing, or something after a slash.
@@ -275,18 +267,6 @@ mod tests {
         }
         let idle = send(&address, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(rest(idle).await.starts_with("HTTP/1.1 200 OK"));
-    }
-
-    #[tokio::test]
-    async fn the_kernel_asks_silent_clients_for_signs_of_life() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        expect_signs_of_life(&stream).unwrap();
-        let socket = SockRef::from(&stream);
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), IDLE);
-        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_INTERVAL);
-        assert_eq!(socket.tcp_keepalive_retries().unwrap(), PROBES);
     }
 
     #[tokio::test]

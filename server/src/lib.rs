@@ -16,6 +16,7 @@ mod flags;
 mod frame;
 mod http;
 mod identity;
+mod keepalive;
 mod node;
 mod peers;
 mod run;

@@ -5,15 +5,13 @@ mod incoming;
 mod outgoing;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::time::Duration;
 
 use quorate_engine::{Message, NodeId};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::identity::Identity;
+use crate::keepalive::Patience;
 
 pub use incoming::Incoming;
 
@@ -21,17 +19,12 @@ pub use incoming::Incoming;
 /// expects of a wire.
 const QUEUE: usize = 1_024;
 
-/// How long the other end may leave what was sent without an acknowledgement. In
-/// an outage the kernel waits longer between retransmissions each time, and the
-/// connection would be of no use long after it; a new one is, at once.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// An idle connection is asked for a sign of life after this long,
-const IDLE: Duration = Duration::from_secs(2);
-/// again after this long,
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-/// and ended after so many questions without an answer.
-const PROBES: u32 = 3;
+/// A connection that is silent for longer is of no use; a new one is, at once.
+const PATIENCE: Patience = Patience {
+    idle: Duration::from_secs(2),
+    probe_interval: Duration::from_secs(1),
+    unacknowledged: Some(Duration::from_secs(5)),
+};
 
 /// The queues to the other members.
 #[derive(Debug)]
@@ -57,31 +50,5 @@ impl Peers {
     /// Sends a message if there is room; says whether there was.
     pub fn send(&self, to: NodeId, message: Message) -> bool {
         self.queues.get(&to).is_some_and(|queue| queue.try_send(message).is_ok())
-    }
-}
-
-/// Has the kernel end a connection whose other end gives no sign of life.
-fn expect_signs_of_life(stream: &TcpStream) -> io::Result<()> {
-    let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(IDLE).with_interval(PROBE_INTERVAL);
-    socket.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
-    socket.set_tcp_user_timeout(Some(SILENCE))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_kernel_is_told_to_expect_signs_of_life() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        expect_signs_of_life(&stream).unwrap();
-        let socket = SockRef::from(&stream);
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), IDLE);
-        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_INTERVAL);
-        assert_eq!(socket.tcp_keepalive_retries().unwrap(), PROBES);
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(SILENCE));
     }
 }

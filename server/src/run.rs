@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::disk;
 use crate::files::DataDir;
-use crate::flags::{Consistency, Flags};
+use crate::flags::Flags;
 use crate::http::Server;
 use crate::node::{Driver, End, Node, Word};
 use crate::peers::{Incoming, Peers};
@@ -133,8 +133,7 @@ async fn serve(flags: &Flags, ready: Ready) -> Result<End, String> {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(threads)?;
         tokio::spawn(incoming.clone().listen(listener));
     }
-    let local = flags.read_consistency == Consistency::Local;
-    let server = Server::new(node.clone(), flags, local);
+    let server = Server::new(node.clone(), flags);
     let (farewell, stopping) = watch::channel(());
     let mut accepting = Vec::new();
     for listener in clients {

@@ -90,10 +90,10 @@ impl Model {
     }
 
     /// What has to go next: of what is due now, what was due first, and of that
-    /// what is first by name, a directory before what lies in it.
+    /// what was changed first.
     pub fn due(&self) -> Option<Event> {
         let due = self.deadlines().filter(|(_, deadline)| *deadline <= self.clock.cluster_ms);
-        let first = due.min_by_key(|(key, deadline)| (*deadline, names(key)))?.0;
+        let first = due.min_by_key(|(key, deadline)| (*deadline, self.nodes[*key].modified))?.0;
         let path = Path::new(first).expect("keys of the model are clean paths");
         Some(self.gone(Action::Expire, &path, &self.nodes[first]))
     }
@@ -243,9 +243,4 @@ fn deadline(shown: &NodeView, now: Stamp) -> Option<Deadline> {
 
 fn key(path: &Path) -> &str {
     if path.is_root() { "" } else { path.as_str() }
-}
-
-/// Keys in the order of their names, level by level.
-fn names(key: &str) -> Vec<&str> {
-    key.split('/').collect()
 }

@@ -35,6 +35,7 @@ stories! {
     a_log_cut_back_below_a_segments_base_outlives_the_segments_before
     a_new_leaders_clock_starts_at_the_highest_stamp_in_its_log
     a_paused_leader_makes_a_key_late_and_never_early
+    a_read_asked_of_a_new_leader_is_answered_with_its_first_entry
     a_refresh_wakes_nobody
     a_repeated_append_is_not_acknowledged_before_the_first
     a_repeated_vote_request_is_not_granted_before_the_first

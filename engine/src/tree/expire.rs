@@ -12,7 +12,8 @@ pub const EXPIRIES_PER_ENTRY: usize = 1_000;
 
 impl Tree {
     /// Moves the clock to this stamp, if that is later, and removes what is due by
-    /// it: what was due first goes first, a directory with all below it. One event
+    /// it: what was due first goes first, what was written first of what is due at the
+    /// same time, a directory with all below it. One event
     /// and one store index each, as in etcd.
     pub fn advance(&mut self, stamp: Stamp) -> Vec<Arc<Event>> {
         self.clock = self.clock.max(stamp);
@@ -107,6 +108,15 @@ mod tests {
         let paths: Vec<&str> = gone.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["/d/first", "/d", "/late"]);
         assert_eq!(tree.next_deadline(), None);
+    }
+
+    #[test]
+    fn what_is_due_at_the_same_time_goes_in_the_order_of_the_writes() {
+        let mut tree = tree();
+        ["/c", "/a", "/b", "/a"].into_iter().for_each(|path| file(&mut tree, path, 1));
+        let gone = expired(&mut tree, 10_000);
+        let paths: Vec<&str> = gone.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["/c", "/b", "/a"]);
     }
 
     #[test]

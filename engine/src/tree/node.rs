@@ -65,6 +65,11 @@ impl Node {
         (path.as_str().len() + value + deadline + 26) as u64
     }
 
+    /// Its place among the deadlines, if it has one.
+    fn due(&self, path: &Path) -> Option<(u64, u64, Path)> {
+        self.deadline.map(|deadline| (deadline.cluster_ms, self.modified, path.clone()))
+    }
+
     /// Whether other keys may stand below it.
     pub fn is_dir(&self) -> bool {
         self.content == Content::Dir
@@ -100,8 +105,10 @@ impl Node {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nodes {
     map: OrdMap<Path, Arc<Node>>,
-    /// Cluster time in ms and path, what goes first being first.
-    deadlines: OrdSet<(u64, Path)>,
+    /// What goes first being first: cluster time in ms, then the store index of the
+    /// last change, for many deadlines fall on one tick, and etcd has them in the
+    /// order of the writes.
+    deadlines: OrdSet<(u64, u64, Path)>,
     sum: u64,
     bytes: u64,
 }
@@ -121,13 +128,11 @@ impl Nodes {
     pub fn put(&mut self, path: &Path, node: Node) {
         self.sum = self.sum.wrapping_add(digest::of_node(path, &node));
         self.bytes += node.bytes(path);
-        let deadline = node.deadline;
+        let due = node.due(path);
         if let Some(old) = self.map.insert(path.clone(), Arc::new(node)) {
             self.forget(path, &old);
         }
-        if let Some(Deadline { cluster_ms, .. }) = deadline {
-            self.deadlines.insert((cluster_ms, path.clone()));
-        }
+        self.deadlines.extend(due);
     }
 
     /// Removes a node and everything below it.
@@ -144,14 +149,14 @@ impl Nodes {
     fn forget(&mut self, path: &Path, old: &Node) {
         self.sum = self.sum.wrapping_sub(digest::of_node(path, old));
         self.bytes -= old.bytes(path);
-        if let Some(Deadline { cluster_ms, .. }) = old.deadline {
-            self.deadlines.remove(&(cluster_ms, path.clone()));
+        if let Some(due) = old.due(path) {
+            self.deadlines.remove(&due);
         }
     }
 
     /// The earliest deadline (cluster time in ms), and whose it is.
     pub fn first_deadline(&self) -> Option<(u64, &Path)> {
-        self.deadlines.get_min().map(|(cluster_ms, path)| (*cluster_ms, path))
+        self.deadlines.get_min().map(|(cluster_ms, _, path)| (*cluster_ms, path))
     }
 
     /// About how many bytes they take when written down.

@@ -23,6 +23,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use figures::verdict;
 use server::{Kind, Site};
 use table::{Figure, Table};
 
@@ -44,17 +45,7 @@ async fn main() -> ExitCode {
         Ok(options) => measure(&options).await,
         Err(error) => Err(error),
     };
-    match measured {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(missed) => {
-            println!("\n{missed} floors were missed");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    verdict(measured)
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {

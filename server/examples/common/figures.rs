@@ -1,4 +1,22 @@
-//! What is said of several samples.
+//! What is said of several samples, and of floors.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// How a benchmark ends: how many floors were missed, or why it broke off.
+pub fn verdict(missed: Result<usize, Box<dyn Error>>) -> ExitCode {
+    match missed {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(missed) => {
+            println!("\n{missed} floors were missed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// The median, and in brackets the least and the most.
 pub fn spread(values: &[f64], digits: usize) -> String {

@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::form::FormError;
 use super::listing::{Listing, Parts};
 use super::watch::Events;
-use super::{json, node};
+use super::{event, json};
 
 /// What is answered.
 pub type Answer = Response<Contents>;
@@ -96,8 +96,8 @@ impl KeyAnswers {
             event.action == Action::Create || event.action == Action::Set && event.prev.is_none();
         let status = if created { StatusCode::CREATED } else { StatusCode::OK };
         let body = match brief {
-            true => [node::action(event.action.as_str()), b"}\n".to_vec()].concat(),
-            false => node::event(event),
+            true => [event::action(event.action.as_str()), b"}\n".to_vec()].concat(),
+            false => event::event(event),
         };
         self.success(whole(body), status, at)
     }

@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame};
 use quorate_engine::View;
 use quorate_engine::tree::{Fault, NodeRef, Path, Read, Tree};
 
-use super::node;
+use super::event;
 
 /// Bytes of a part, more or less.
 const PART_BYTES: usize = 64 << 10;
@@ -42,7 +42,7 @@ impl Listing {
     /// # Errors
     /// If there is no such key.
     pub fn new(tree: &Tree, read: Read) -> Result<Self, Fault> {
-        let mut part = node::action("get");
+        let mut part = event::action("get");
         part.extend(b",\"node\":");
         let mut listing = Self { last: read.path.clone(), read, open: Vec::new(), part };
         let node = tree.show(&listing.read.path)?;
@@ -97,9 +97,9 @@ impl Listing {
 /// Writes a node as far as it goes; a directory stays open for what lies in it.
 fn begin(node: NodeRef<'_>, out: &mut Vec<u8>) -> Option<Directory> {
     let NodeRef { path, modified_index, created_index, .. } = node;
-    node::begin(node, out);
+    event::begin(node, out);
     if !node.dir {
-        node::end(modified_index, created_index, out);
+        event::end(modified_index, created_index, out);
         return None;
     }
     Some(Directory { path: path.clone(), modified_index, created_index, listed: false })
@@ -111,7 +111,7 @@ fn close(open: &mut Vec<Directory>, out: &mut Vec<u8>, wanted: impl Fn(&Director
         if done.listed {
             out.push(b']');
         }
-        node::end(done.modified_index, done.created_index, out);
+        event::end(done.modified_index, done.created_index, out);
     }
 }
 

@@ -14,9 +14,9 @@ use quorate_engine::{Done, Outcome, Refused, Request};
 
 use super::Server;
 use super::answer::{self, Answer};
+use super::event;
 use super::form::Form;
 use super::listing::Listing;
-use super::node;
 use crate::node::Node;
 
 /// Events taken from the engine at once for a stream.
@@ -211,7 +211,7 @@ impl Lines {
         if slot.0 == event.index() {
             return slot.1.clone();
         }
-        let line = Bytes::from(node::event(event));
+        let line = Bytes::from(event::event(event));
         if line.len() <= LINE_BYTES {
             *slot = (event.index(), line.clone());
         }

@@ -97,7 +97,7 @@ impl Incoming {
         &self,
         stream: &mut TcpStream,
     ) -> Result<(NodeId, BytesMut), String> {
-        super::expect_signs_of_life(stream).map_err(|error| error.to_string())?;
+        super::PATIENCE.apply(stream).map_err(|error| error.to_string())?;
         let mut arrived = BytesMut::new();
         let Some(payload) = next_frame(stream, &mut arrived, GREETING_BYTES).await? else {
             return Err("it closed without a greeting".into());

@@ -55,7 +55,7 @@ impl Link {
     async fn connect_and_greet(&self, address: &str) -> Result<TcpStream, Failure> {
         let mut stream = TcpStream::connect(address).await.map_err(Failure::Network)?;
         stream.set_nodelay(true).map_err(Failure::Network)?;
-        super::expect_signs_of_life(&stream).map_err(Failure::Network)?;
+        super::PATIENCE.apply(&stream).map_err(Failure::Network)?;
         stream.write_all(&self.greeting.frame()).await.map_err(Failure::Network)?;
         let mut arrived = BytesMut::new();
         let payload = loop {

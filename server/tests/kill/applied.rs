@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use quorate_engine::command::Stamp;
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::tree::Event;
@@ -60,21 +59,8 @@ pub fn member(cluster: &Cluster, member: &Member) -> View {
 fn told(config: Config, image: Image, commit: u64) -> View {
     let leader = config.members.iter().map(|member| member.id).find(|id| *id != config.id);
     let (mut engine, _) = Engine::recover(config, image).expect("a sound data directory");
-    let heartbeat = RaftMessage {
-        kind: RaftKind::Heartbeat,
-        term: engine.view().term,
-        log_term: 0,
-        index: 0,
-        commit,
-        commit_term: 0,
-        reject_hint: 0,
-        request_snapshot: 0,
-        reject: false,
-        priority: 0,
-        context: Bytes::new(),
-        entries: Vec::new(),
-        snapshot: None,
-    };
+    let heartbeat = RaftMessage::new(RaftKind::Heartbeat, engine.view().term);
+    let heartbeat = RaftMessage { commit, ..heartbeat };
     let (from, message) = (leader.expect("there are others"), Message::Raft(heartbeat));
     engine.step(Input::Peer { from, message }, &mut Vec::new());
     engine.view()

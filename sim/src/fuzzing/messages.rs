@@ -229,7 +229,10 @@ impl Stage {
                 lead(&mut node, 12);
                 // The other peer has nothing at all: it is sent the snapshot.
                 let term = node.view().map_or(0, |view| view.term);
-                let refusal = RaftMessage { reject: true, ..word(RaftKind::AppendResponse, term) };
+                let refusal = RaftMessage {
+                    reject: true,
+                    ..RaftMessage::new(RaftKind::AppendResponse, term)
+                };
                 node.peer(1, Message::Raft(refusal));
             }
         }
@@ -250,7 +253,7 @@ fn follow(node: &mut Node, entries: u64) {
             log_term: if before == 0 { 0 } else { 2 },
             commit,
             entries: vec![Entry { index, term: 2, data }],
-            ..word(RaftKind::Append, 2)
+            ..RaftMessage::new(RaftKind::Append, 2)
         };
         node.peer(FRIEND, Message::Raft(append));
         node.settle();
@@ -318,25 +321,7 @@ fn honest(message: Message) -> Option<Message> {
     };
     let index = raft.entries.last().map_or(raft.index, |entry| entry.index);
     let (context, commit) = (raft.context, raft.commit);
-    Some(Message::Raft(RaftMessage { index, context, commit, ..word(kind, raft.term) }))
-}
-
-fn word(kind: RaftKind, term: u64) -> RaftMessage {
-    RaftMessage {
-        kind,
-        term,
-        log_term: 0,
-        index: 0,
-        commit: 0,
-        commit_term: 0,
-        reject_hint: 0,
-        request_snapshot: 0,
-        reject: false,
-        priority: 0,
-        context: Bytes::new(),
-        entries: Vec::new(),
-        snapshot: None,
-    }
+    Some(Message::Raft(RaftMessage { index, context, commit, ..RaftMessage::new(kind, raft.term) }))
 }
 
 #[cfg(test)]

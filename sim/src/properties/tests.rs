@@ -71,24 +71,6 @@ fn leader(id: NodeId, term: u64, committed: u64) -> Fact {
     Fact::Seen(view(id, Role::Leader, term, committed))
 }
 
-fn raft(kind: RaftKind, term: u64) -> RaftMessage {
-    RaftMessage {
-        kind,
-        term,
-        log_term: 0,
-        index: 0,
-        commit: 0,
-        commit_term: 0,
-        reject_hint: 0,
-        request_snapshot: 0,
-        reject: false,
-        priority: 0,
-        context: Bytes::new(),
-        entries: vec![],
-        snapshot: None,
-    }
-}
-
 fn out(to: NodeId, message: RaftMessage) -> Fact {
     Fact::Out(Output::Peer { to, message: Message::Raft(message) })
 }
@@ -103,19 +85,19 @@ fn entry(index: u64, term: u64, data: &'static str) -> Entry {
 
 fn append(term: u64, after: (u64, u64), commit: u64, entries: Vec<Entry>) -> RaftMessage {
     let (index, log_term) = after;
-    RaftMessage { index, log_term, commit, entries, ..raft(RaftKind::Append, term) }
+    RaftMessage { index, log_term, commit, entries, ..RaftMessage::new(RaftKind::Append, term) }
 }
 
 fn append_ok(term: u64, index: u64) -> RaftMessage {
-    RaftMessage { index, ..raft(RaftKind::AppendResponse, term) }
+    RaftMessage { index, ..RaftMessage::new(RaftKind::AppendResponse, term) }
 }
 
 fn vote_request(term: u64, (index, log_term): (u64, u64)) -> RaftMessage {
-    RaftMessage { index, log_term, ..raft(RaftKind::RequestVote, term) }
+    RaftMessage { index, log_term, ..RaftMessage::new(RaftKind::RequestVote, term) }
 }
 
 fn vote(to: NodeId, term: u64) -> Fact {
-    out(to, raft(RaftKind::RequestVoteResponse, term))
+    out(to, RaftMessage::new(RaftKind::RequestVoteResponse, term))
 }
 
 fn tick() -> Fact {
@@ -155,7 +137,11 @@ fn a_good_run_breaks_nothing() {
 fn two_leaders_in_one_term() {
     breaks(
         "election safety",
-        vec![(2, vote(1, 1)), (1, leader(1, 1, 0)), (3, out(2, raft(RaftKind::Heartbeat, 1)))],
+        vec![
+            (2, vote(1, 1)),
+            (1, leader(1, 1, 0)),
+            (3, out(2, RaftMessage::new(RaftKind::Heartbeat, 1))),
+        ],
     );
 }
 

@@ -1,29 +1,15 @@
 use quorate_recipes::fair_lock::{acquire, draw, wait};
 use quorate_recipes::{Post, Store};
 
-use crate::fake::{CALM, STORM, each_seed, finish, process};
+use crate::fake::{CALM, Client, STORM, each_seed, process};
 use crate::spans::Spans;
 
 #[test]
 fn one_at_a_time_in_the_order_of_tickets_whatever_happens() {
     each_seed(STORM, async |cluster| {
-        let spans = Spans::default();
-        let mut processes = Vec::new();
-        for _ in 0..4 {
-            let (client, spans) = (cluster.client(), spans.clone());
-            processes.push(process(async move {
-                for _ in 0..3 {
-                    let lease = acquire(&client, "/fair", 6).await.expect("no refusal");
-                    let beats = client.cluster.between(0, 6);
-                    spans.hold(&client, lease, beats).await;
-                }
-            }));
-        }
-        cluster.client().sleep(cluster.between(1, 20_000)).await;
-        processes.pop().expect("four").abort();
-        finish(processes).await;
-        assert!(spans.count() >= 9, "each survivor had it three times");
-        spans.judge();
+        let acquire =
+            async |client: &Client| acquire(client, "/fair", 6).await.expect("no refusal");
+        Spans::contend(&cluster, acquire).await;
     });
 }
 

@@ -4,30 +4,15 @@ use std::rc::Rc;
 use quorate_recipes::lock::{acquire, try_acquire};
 use quorate_recipes::{Store, lease::Lease};
 
-use crate::fake::{CALM, STORM, each_seed, finish, process};
+use crate::fake::{CALM, Client, STORM, each_seed, finish, process};
 use crate::spans::Spans;
 
 #[test]
 fn one_at_a_time_and_tokens_grow_whatever_happens() {
     each_seed(STORM, async |cluster| {
-        let spans = Spans::default();
-        let mut processes = Vec::new();
-        for _ in 0..4 {
-            let (client, spans) = (cluster.client(), spans.clone());
-            processes.push(process(async move {
-                for _ in 0..3 {
-                    let lease = acquire(&client, "/lock", 5).await.expect("no refusal");
-                    let beats = client.cluster.between(0, 6);
-                    spans.hold(&client, lease, beats).await;
-                }
-            }));
-        }
-        // One of them crashes, wherever it stands.
-        cluster.client().sleep(cluster.between(1, 20_000)).await;
-        processes.pop().expect("four").abort();
-        finish(processes).await;
-        assert!(spans.count() >= 9, "each survivor had it three times");
-        spans.judge();
+        let acquire =
+            async |client: &Client| acquire(client, "/lock", 5).await.expect("no refusal");
+        Spans::contend(&cluster, acquire).await;
     });
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use quorate_recipes::Store;
 use quorate_recipes::lease::Lease;
 
-use crate::fake::Client;
+use crate::fake::{Client, Cluster, finish, process};
 
 /// One holder's belief, in real time.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,31 @@ impl Spans {
         let to_ms = self.0.borrow()[at].to_ms.min(now_ms);
         self.0.borrow_mut()[at].to_ms = to_ms;
         lease.release(client).await.expect("no refusal");
+    }
+
+    /// Four processes take what there is to take three times each, and one of them
+    /// crashes, wherever it stands; one at a time held it all the same.
+    pub async fn contend(
+        cluster: &Rc<Cluster>,
+        acquire: impl AsyncFn(&Client) -> Lease + Clone + 'static,
+    ) {
+        let spans = Self::default();
+        let mut processes = Vec::new();
+        for _ in 0..4 {
+            let (client, spans, acquire) = (cluster.client(), spans.clone(), acquire.clone());
+            processes.push(process(async move {
+                for _ in 0..3 {
+                    let lease = acquire(&client).await;
+                    let beats = client.cluster.between(0, 6);
+                    spans.hold(&client, lease, beats).await;
+                }
+            }));
+        }
+        cluster.client().sleep(cluster.between(1, 20_000)).await;
+        processes.pop().expect("four").abort();
+        finish(processes).await;
+        assert!(spans.count() >= 9, "each survivor had it three times");
+        spans.judge();
     }
 
     /// How often something was held.
