@@ -9,10 +9,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use quorate_engine::Attributes;
 use tracing::level_filters::LevelFilter;
 
 use crate::identity::Identity;
-use crate::urls::Url;
+use crate::urls::{Url, texts};
 pub use bounds::{Bounds, MOST_WRITE_BYTES};
 use table::{Kind, Row};
 
@@ -68,6 +69,11 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// What this member publishes of itself.
+    pub fn attributes(&self) -> Attributes {
+        Attributes { name: self.name.clone(), client_urls: texts(&self.advertise_client) }
+    }
+
     /// Reads arguments and environment; a flag wins over its variable.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use quorate_engine::{Attributes, NodeId};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::sleep;
@@ -62,8 +63,10 @@ const MAX_PENDING_BODY_BYTES: usize = 256 << 20;
 pub struct Server {
     /// The way to the engine.
     node: Node,
-    /// This member's name.
-    name: String,
+    /// This member's identity.
+    id: NodeId,
+    /// What it publishes of itself.
+    attributes: Attributes,
     /// Whether reads that do not say are answered as this node stands.
     local_reads: bool,
     answers: KeyAnswers,
@@ -89,11 +92,12 @@ struct Gets {
 impl Server {
     /// A server in front of this node.
     pub fn new(node: Node, flags: &Flags) -> Arc<Self> {
-        let (name, answers) = (flags.name.clone(), KeyAnswers::new(flags.identity.cluster));
+        let answers = KeyAnswers::new(flags.identity.cluster);
         let bodies = Bodies::new(flags.bounds.body_bytes, MAX_PENDING_BODY_BYTES, BODY_PATIENCE);
         Arc::new(Self {
             node,
-            name,
+            id: flags.identity.id,
+            attributes: flags.attributes(),
             local_reads: flags.read_consistency == Consistency::Local,
             answers,
             bodies,
@@ -224,7 +228,8 @@ mod tests {
         let (node, inbox) = Node::new(engine.view());
         let server = Server {
             node,
-            name: "x".into(),
+            id: 1,
+            attributes: Attributes::default(),
             local_reads: false,
             answers: KeyAnswers::new(1),
             bodies: Bodies::new(10 << 20, 10 << 20, body),

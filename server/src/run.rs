@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
-use quorate_engine::{Attributes, Config, Done, Engine, Outcome, Output, Request};
+use quorate_engine::{Config, Done, Engine, Outcome, Output, Request};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -28,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const LAST_WRITES: Duration = Duration::from_secs(10);
 
 /// How often this member makes itself known until the cluster has taken note: until
-/// then lists of members do not say where it serves.
+/// then the lists of the other members do not say where it serves.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Everything that must be had before the first byte is written.
@@ -192,8 +192,7 @@ async fn asked_to_stop() {
 }
 
 async fn publish(node: Node, flags: Flags) {
-    let client_urls = texts(&flags.advertise_client);
-    let attributes = Attributes { name: flags.name, client_urls };
+    let attributes = flags.attributes();
     while node.ask(Request::Publish(attributes.clone())).await != Outcome::Done(Done::Published) {
         sleep(PUBLISH_INTERVAL).await;
     }

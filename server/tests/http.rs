@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Answer, Client, Cluster};
+use common::{Client, Cluster};
 
 /// (method, path, form, status, body)
 type Case = (&'static str, &'static str, Option<&'static str>, u16, &'static str);
@@ -273,22 +273,31 @@ fn the_cluster_describes_itself() {
     let member = &cluster.members[0];
     let mut client = member.client();
     let url = format!("http://{}", member.address);
-    let published = |answer: &Answer| answer.body.contains(&url);
-    let begin = std::time::Instant::now();
-    while !published(&client.get("/v2/members").unwrap()) {
-        assert!(begin.elapsed() < common::PATIENCE, "never published");
-    }
     let members = client.get("/v2/members").unwrap();
+    assert!(members.body.contains(&url), "{}", members.body);
     assert!(members.body.starts_with("{\"members\":[{\"id\":\""), "{}", members.body);
     assert!(members.body.contains("\"name\":\"n1\",\"peerURLs\":[\"http://127.0.0.1:"));
     assert!(members.header("x-etcd-cluster-id").is_some());
-    assert!(published(&client.get("/v2/members/leader").unwrap()));
+    assert!(client.get("/v2/members/leader").unwrap().body.contains(&url));
     assert_eq!(client.get("/v2/machines").unwrap().body, url);
     let own = client.get("/v2/stats/self").unwrap();
     assert!(own.body.contains("\"name\":\"n1\"") && own.body.contains("\"state\":\"StateLeader\""));
     let followers = client.get("/v2/stats/leader").unwrap();
     assert!(followers.body.ends_with("\"followers\":{}}"), "{}", followers.body);
     assert!(client.get("/version").unwrap().body.contains("\"etcdserver\":\"3.4"));
+}
+
+#[test]
+fn a_member_tells_where_it_serves_before_the_cluster_has_heard_of_it() {
+    let mut cluster = Cluster::new(3);
+    cluster.members[0].start();
+    let member = &cluster.members[0];
+    let members = member.first_answer("/v2/members");
+    let own = format!("\"clientURLs\":[\"http://{}\"]", member.address);
+    assert_eq!(members.status, 200);
+    assert!(members.body.contains("\"name\":\"n1\"") && members.body.contains(&own), "{members:?}");
+    assert_eq!(members.body.matches("\"clientURLs\":[]").count(), 2, "{members:?}");
+    assert_eq!(member.client().get("/health").unwrap().status, 503);
 }
 
 #[test]

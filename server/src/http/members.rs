@@ -52,9 +52,8 @@ pub fn machines(server: &Server, method: &Method) -> Answer {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return answer::method_not_allowed("GET,HEAD");
     }
-    let view = server.node.view();
-    let mut urls: Vec<&str> = view
-        .members
+    let members = known(server);
+    let mut urls: Vec<&str> = members
         .iter()
         .flat_map(|member| &member.attributes.client_urls)
         .map(String::as_str)
@@ -63,27 +62,33 @@ pub fn machines(server: &Server, method: &Method) -> Answer {
     answer::text(StatusCode::OK, urls.join(", "))
 }
 
+/// The members as the cluster has been told of them; of itself this one tells more,
+/// for whoever asks it first needs to know where it serves.
+fn known(server: &Server) -> Vec<Member> {
+    let mut members = server.node.view().members.to_vec();
+    for own in members.iter_mut().filter(|member| member.id == server.id) {
+        own.attributes = server.attributes.clone();
+    }
+    members
+}
+
 fn list(server: &Server) -> Answer {
-    let view = server.node.view();
-    let mut members: Vec<&Member> = view.members.iter().collect();
+    let mut members = known(server);
     members.sort_by(|a, b| a.peer_urls.cmp(&b.peer_urls));
-    let members = members.into_iter().map(MemberBody::from).collect();
-    answer::json_line(&MembersBody { members })
+    answer::json_line(&MembersBody { members: members.iter().map(MemberBody::from).collect() })
 }
 
 /// One member; etcd finds none by its id.
 fn by_id(server: &Server, id: &str) -> Answer {
-    let view = server.node.view();
-    match view.members.iter().find(|member| format!("{:x}", member.id) == id) {
+    match known(server).iter().find(|member| format!("{:x}", member.id) == id) {
         Some(member) => answer::json_line(&MemberBody::from(member)),
         None => answer::message(StatusCode::NOT_FOUND, "Not found"),
     }
 }
 
 fn leader(server: &Server) -> Answer {
-    let view = server.node.view();
-    let leader = view.members.iter().find(|member| Some(member.id) == view.leader);
-    match leader {
+    let leader = server.node.view().leader;
+    match known(server).iter().find(|member| Some(member.id) == leader) {
         Some(member) => answer::json_line(&MemberBody::from(member)),
         None => answer::message(StatusCode::SERVICE_UNAVAILABLE, "During election"),
     }

@@ -150,7 +150,7 @@ async fn own(server: &Server) -> Answer {
         None => (String::new(), SystemTime::now()),
     };
     answer::json(&SelfBody {
-        name: &server.name,
+        name: &server.attributes.name,
         id: format!("{:x}", view.id),
         state: match view.role {
             Role::Leader => "StateLeader",

@@ -145,15 +145,23 @@ impl Member {
 
     /// Waits until a linearizable read succeeds here.
     pub fn wait_until_healthy(&self) {
+        self.wait_for("/health", |answer| answer.status == 200);
+    }
+
+    /// The first answer that it gives, whatever that is.
+    pub fn first_answer(&self, path: &str) -> Answer {
+        self.wait_for(path, |_| true)
+    }
+
+    fn wait_for(&self, path: &str, enough: impl Fn(&Answer) -> bool) -> Answer {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
-            let answer = Client::new(&self.address).request("GET", "/health", None);
-            if answer.is_ok_and(|answer| answer.status == 200) {
-                return;
+            match Client::new(&self.address).request("GET", path, None) {
+                Ok(answer) if enough(&answer) => return answer,
+                _ => sleep(Duration::from_millis(20)),
             }
-            sleep(Duration::from_millis(20));
         }
-        panic!("{} is not healthy", self.name);
+        panic!("{} does not answer {path} as it should", self.name);
     }
 
     /// Kills the process with SIGKILL.
