@@ -9,7 +9,7 @@ use raft::{Config as RaftConfig, RawNode, ReadOnlyOption, SnapshotStatus, StateR
 
 use crate::boundary::{Halt, NodeId};
 use crate::config::Config;
-use crate::log::{Entry, Log, from_raft, snapshot, to_raft};
+use crate::log::{Compacted, Entry, Log, from_raft, snapshot, to_raft};
 use crate::message::{RaftKind, RaftMessage};
 use crate::rng::Rng;
 use crate::view::Role;
@@ -267,8 +267,8 @@ impl Consensus {
     }
 
     /// Forgets log entries that a durable snapshot covers.
-    pub fn compact(&mut self, index: u64) {
-        self.node.raft.mut_store().compact(index);
+    pub fn compact(&mut self, index: u64) -> Compacted {
+        self.node.raft.mut_store().compact(index)
     }
 
     /// Names the snapshot that may be sent.

@@ -17,6 +17,7 @@ use crate::command::{Command, Do, Origin, Stamp};
 use crate::config::Config;
 use crate::consensus::{Consensus, Work};
 use crate::counts::Counts;
+use crate::discarded::Discarded;
 use crate::forward::Taken;
 use crate::invariants::{Heights, Invariants};
 use crate::log::Log;
@@ -42,6 +43,8 @@ pub struct Engine {
     receiver: Receiver,
     senders: Senders,
     install: Option<Install>,
+    /// Until the driver takes it, or more comes.
+    discarded: Discarded,
     ids: DiskIds,
     /// Disk operations under way.
     pending: BTreeMap<DiskId, FileName>,
@@ -89,6 +92,7 @@ impl Engine {
             receiver: Receiver::new(&config),
             senders: Senders::new(&config),
             install: None,
+            discarded: Discarded::default(),
             ids: DiskIds::default(),
             pending: BTreeMap::new(),
             learned: None,
@@ -157,6 +161,12 @@ impl Engine {
             members: self.state.members.clone(),
             tree: self.state.tree.clone(),
         }
+    }
+
+    /// What has been done with, once: a driver may drop it where nobody waits. What it
+    /// does not take is dropped when there is more.
+    pub fn discarded(&mut self) -> Option<Discarded> {
+        Some(std::mem::take(&mut self.discarded)).filter(|discarded| !discarded.is_empty())
     }
 
     /// Death in good order: an answer for every request that still waits.

@@ -53,6 +53,17 @@ impl fmt::Display for Entry {
     }
 }
 
+/// Entries that the log has forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Compacted(Vec<eraftpb::Entry>);
+
+impl Compacted {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// The tail of the log, all of it in memory, and where it begins.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -122,12 +133,15 @@ impl Log {
     }
 
     /// Forgets the entries up to `index`, which a durable snapshot covers.
-    pub fn compact(&mut self, index: u64) {
+    pub fn compact(&mut self, index: u64) -> Compacted {
+        let mut compacted = Vec::new();
         while self.base.0 < index {
             let Some(entry) = self.entries.pop_front() else { break };
             self.bytes -= weight(&entry);
             self.base = (entry.index, entry.term);
+            compacted.push(entry);
         }
+        Compacted(compacted)
     }
 
     /// How far the log may be compacted so that at most so many entries and bytes

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use quorate_engine::{DiskError, DiskOp, FileName, Image};
 
+use crate::discard::discard;
+
 /// The file whose lock says that a process uses the directory.
 const LOCK: &str = "lock";
 
@@ -154,9 +156,12 @@ impl DataDir {
         file.sync_all()
     }
 
+    /// Only the name goes here: to give back the blocks of a large file takes
+    /// milliseconds, and that is due when its last handle goes.
     fn remove(&mut self, name: &FileName) -> io::Result<()> {
-        self.open.remove(name);
+        self.file(name)?;
         fs::remove_file(self.path_of(name)?)?;
+        discard(self.open.remove(name));
         self.directory.sync_all()
     }
 

@@ -10,6 +10,7 @@
 //!                         peers::outgoing
 //! ```
 
+mod discard;
 mod disk;
 mod files;
 mod flags;

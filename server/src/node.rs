@@ -14,6 +14,7 @@ use quorate_engine::{
 };
 use tokio::sync::oneshot;
 
+use crate::discard::discard;
 use crate::disk::Operations;
 use crate::peers::Peers;
 use crate::statistics::Statistics;
@@ -289,6 +290,9 @@ impl Driver {
         let view = self.engine.view();
         self.statistics.observe(&view);
         self.view.store(Arc::new(view));
+        if let Some(discarded) = self.engine.discarded() {
+            discard(discarded);
+        }
         for (id, outcome) in self.replies.drain(..) {
             if let Some(reply) = self.waiting.remove(&id) {
                 let _ = reply.send(outcome);

@@ -141,6 +141,7 @@ async fn serve(flags: &Flags, ready: Ready) -> Result<End, String> {
         accepting.push(tokio::spawn(server.clone().listen(listener, stopping.clone())));
     }
     drop(stopping);
+    accepting.push(tokio::spawn(Server::keep_a_timer_near()));
     let publishing = tokio::spawn(publish(node.clone(), flags.clone()));
     announce(flags);
 

@@ -1,6 +1,7 @@
 //! What the disk answers, and what is asked of it.
 
 use crate::boundary::{DiskError, DiskId, DiskOp, Halt, NodeId, Output};
+use crate::discarded::Discarded;
 use crate::snapshot::{Received, Written, snapshot_file};
 use crate::state::State;
 use crate::wal::Landed;
@@ -80,7 +81,9 @@ impl Engine {
         let purge = log.compactable(index, entries, bytes);
         // A follower that is being sent a snapshot wants what comes behind it.
         let awaited = self.senders.oldest().filter(|_| log.bytes() <= bytes);
-        self.consensus.compact(purge.min(awaited.unwrap_or(purge)));
+        let entries = self.consensus.compact(purge.min(awaited.unwrap_or(purge)));
+        self.discarded =
+            Discarded { states: self.keeper.replaced().into_iter().collect(), entries };
         // While a received snapshot is being installed, the log in memory already
         // begins behind it, and the one on disk does not.
         let covered = (self.consensus.log().first() - 1).min(index);
@@ -113,13 +116,15 @@ impl Engine {
     fn install_up_to(&mut self, number: u64, out: &mut Vec<Output>) {
         let durable = |install: &mut Install| install.number.is_some_and(|it| it <= number);
         let Some(Install { state, .. }) = self.install.take_if(durable) else { return };
-        let seen = std::mem::replace(&mut self.state, state.clone()).tree.store_index();
+        let before = std::mem::replace(&mut self.state, state.clone());
+        let seen = before.tree.store_index();
         let mut answers = Vec::new();
         self.watches.installed(seen, &self.state.tree, &mut answers);
         reply_all(answers, out);
         self.consensus.applied(self.state.applied.0);
         self.keeper.installed(state);
         self.snapshot_durable();
+        self.discarded.states.push(before);
         self.lose_writes(out);
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Keeper {
     writer: Option<SnapshotWriter>,
     /// The state in the durable snapshot, kept frozen to be sent.
     durable: Option<State>,
+    /// The state that it replaced.
+    replaced: Option<State>,
     /// The raft index at which the last one began, and the log's bytes then.
     begun: u64,
     begun_bytes: u64,
@@ -40,6 +42,7 @@ impl Keeper {
             bytes: config.max_log_bytes,
             writer: None,
             durable: (begun > 0).then(|| found.clone()),
+            replaced: None,
             begun,
             begun_bytes: 0,
             rubbish: VecDeque::new(),
@@ -74,11 +77,11 @@ impl Keeper {
         }
     }
 
-    /// Lets the snapshot grow with the log, so that it is whole when half of the
-    /// way to the next one is gone, by entries or by bytes, whichever is further.
+    /// Lets the snapshot grow with the log: so slowly that writes hardly feel it, but
+    /// whole before the next one is due, by entries or by bytes, whichever is further.
     pub fn pace(&mut self, applied: u64, log_bytes: u64) {
         if let Some(writer) = &mut self.writer {
-            let entries = (applied - self.begun, self.entries.div_ceil(2));
+            let entries = (applied - self.begun, self.entries - self.entries / 8);
             let bytes = (log_bytes.saturating_sub(self.begun_bytes), self.bytes.div_ceil(8));
             writer.pace(entries);
             writer.pace(bytes);
@@ -136,9 +139,15 @@ impl Keeper {
         self.rubbish.extend(files);
     }
 
+    /// The state of the snapshot that the durable one replaced, once.
+    pub fn replaced(&mut self) -> Option<State> {
+        self.replaced.take()
+    }
+
     fn replace(&mut self, state: State) {
         let (index, _) = state.applied;
-        if let Some(old) = self.durable.replace(state).filter(|old| old.applied.0 != index) {
+        self.replaced = self.durable.replace(state);
+        if let Some(old) = self.replaced.as_ref().filter(|old| old.applied.0 != index) {
             self.rubbish.push_back(snapshot_file(old.applied.0));
         }
     }

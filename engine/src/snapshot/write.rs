@@ -6,6 +6,9 @@ use crate::wal::DiskIds;
 
 use super::{Stream, own_draft, snapshot_file};
 
+/// Bytes written between two syncs, so that none of them keeps the log waiting for long.
+const SYNC_BYTES: u64 = 4 << 20;
+
 /// One snapshot on its way to the disk, one operation at a time: created under a
 /// draft's name, written unsynced as fast as it is allowed to, synced with its
 /// footer, renamed.
@@ -14,6 +17,8 @@ pub(crate) struct SnapshotWriter {
     stream: Stream,
     chunk_bytes: usize,
     offset: u64,
+    /// How far it was synced.
+    synced: u64,
     stage: Stage,
     pending: Option<DiskId>,
     allowance: u64,
@@ -43,7 +48,7 @@ impl SnapshotWriter {
     pub fn begin(cluster: u64, state: State, chunk_bytes: usize) -> Self {
         let stream = Stream::new(cluster, state);
         let stage = Stage::Creating;
-        Self { stream, chunk_bytes, offset: 0, stage, pending: None, allowance: 1 }
+        Self { stream, chunk_bytes, offset: 0, synced: 0, stage, pending: None, allowance: 1 }
     }
 
     /// (index, term) of the last entry in it.
@@ -88,7 +93,11 @@ impl SnapshotWriter {
                 if last {
                     self.stage = Stage::Syncing;
                 }
-                DiskOp::Write { file, offset, bytes, sync: last }
+                let sync = last || self.offset - self.synced >= SYNC_BYTES;
+                if sync {
+                    self.synced = self.offset;
+                }
+                DiskOp::Write { file, offset, bytes, sync }
             }
             Stage::Syncing => unreachable!("the footer's write is pending"),
             Stage::Renaming => DiskOp::Rename { from: file, to: snapshot_file(self.at().0) },
