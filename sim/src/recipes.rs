@@ -33,7 +33,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use quorate_recipes::Refusal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use client::Client;
 pub(crate) use process::Processes;
@@ -46,7 +46,7 @@ use crate::history::Seconds;
 const SECOND: u64 = 1_000_000_000;
 
 /// Which recipe the processes of a weather live by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recipe {
     /// Reads over all members.

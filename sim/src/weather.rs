@@ -5,6 +5,7 @@
 //! plan out and judges what happened. Same scenario, same seed: same inputs, same
 //! outputs, same disk bytes, and so the same [`Report::digest`].
 
+mod campaign;
 pub(crate) mod client;
 mod clocks;
 mod lies;
@@ -12,15 +13,20 @@ mod links;
 mod nemesis;
 mod node;
 mod plan;
+mod regression;
 mod run;
 mod scenario;
+mod shrink;
 mod watcher;
 pub(crate) mod world;
 
+pub use campaign::{Campaign, Sheet};
 pub use lies::Lie;
 pub use plan::{Action, Plan, Step};
-pub use run::{Failure, Report, Seen, run};
+pub use regression::Regression;
+pub use run::{Failure, Report, Run, Seen, run};
 pub use scenario::{Down, Expect, Scenario, ScenarioError};
+pub use shrink::{Shrunk, shrink};
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;

@@ -24,9 +24,12 @@ pub(super) async fn live(shared: Shared, id: u64, seed: u64, workload: Shareload
         (world.scenario.nodes, world.scenario.think_ms)
     };
     let mut node = rng.random_range(1..=nodes);
-    loop {
+    for nth in 0.. {
         madsim::time::sleep(Duration::from_millis(rng.random_range(1..=think_ms.max(1)))).await;
         let op = workload.lock().expect("one thread").next_op(id);
+        if !shared.lock().is_asked(id, nth) {
+            continue;
+        }
         for _ in 0..TRIES {
             let answer = ask(&shared, id, node, op.clone(), &mut rng).await;
             workload.lock().expect("one thread").observe(&answer);

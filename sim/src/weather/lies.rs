@@ -5,11 +5,13 @@ use quorate_engine::message::RaftKind;
 use quorate_engine::{Change, Content, Done, Entry, Message, Outcome, Write};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 
 use super::stream;
 
 /// A promise of a driver that is not kept now and then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Lie {
     /// The power fails, and what was synced is gone too.
     ForgetfulDisk,
@@ -31,6 +33,38 @@ pub enum Lie {
     SkippedEvent,
     /// Two nodes are given one vote: a vote that was refused arrives as granted.
     ForgedVote,
+}
+
+impl Lie {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::ForgetfulDisk,
+        Self::EarlySync,
+        Self::DroppedWrite,
+        Self::OlderImage,
+        Self::SwappedReplies,
+        Self::AlteredMessage,
+        Self::UnconfirmedRead,
+        Self::StampsJumpAhead,
+        Self::SkippedEvent,
+        Self::ForgedVote,
+    ];
+
+    /// What it is called in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ForgetfulDisk => "forgetful-disk",
+            Self::EarlySync => "early-sync",
+            Self::DroppedWrite => "dropped-write",
+            Self::OlderImage => "older-image",
+            Self::SwappedReplies => "swapped-replies",
+            Self::AlteredMessage => "altered-message",
+            Self::UnconfirmedRead => "unconfirmed-read",
+            Self::StampsJumpAhead => "stamps-jump-ahead",
+            Self::SkippedEvent => "skipped-event",
+            Self::ForgedVote => "forged-vote",
+        }
+    }
 }
 
 /// A lie being told.

@@ -1,32 +1,43 @@
 //! What goes wrong, when: explicit data, drawn before the run.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use quorate_engine::NodeId;
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 
 use super::scenario::{Down, Fault, Scenario};
 use super::stream;
 
-/// Everything that will be done to a cluster, in order of time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Everything that will be done to a cluster, in order of time, and what its clients
+/// will ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// The operations that are asked for, as (client, which of its operations from 0);
+    /// without it all of them. A client thinks of the others all the same, so that
+    /// these stay what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<BTreeSet<(u64, u64)>>,
 }
 
 /// One thing done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Step {
     /// When, in ms since the beginning.
     pub at_ms: u64,
     /// What.
+    #[serde(flatten)]
     pub action: Action,
 }
 
 /// What may be done to a cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// These directed links carry nothing for so many ms.
     Cut(Vec<(NodeId, NodeId)>, u64),
@@ -48,6 +59,42 @@ pub enum Action {
     PauseProcess(u64, u64),
     /// A recipe's process is gone; another takes its place after so many ms.
     CrashProcess(u64, u64),
+}
+
+impl Action {
+    /// What it is, without whom and how long.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Cut(..) => "cut",
+            Self::Crash(..) => "crash",
+            Self::Kill(..) => "kill",
+            Self::KillCrash(..) => "kill-crash",
+            Self::Pause(..) => "pause",
+            Self::Stall(..) => "stall",
+            Self::Jump(..) => "jump",
+            Self::Down(_) => "down",
+            Self::PauseProcess(..) => "pause-process",
+            Self::CrashProcess(..) => "crash-process",
+        }
+    }
+
+    /// The same for half as long; none if there is no half.
+    pub fn halved(&self) -> Option<Self> {
+        let mut half = self.clone();
+        match &mut half {
+            Self::Cut(_, ms)
+            | Self::Crash(_, ms)
+            | Self::Kill(_, ms)
+            | Self::KillCrash(_, ms)
+            | Self::Pause(_, ms)
+            | Self::Stall(_, ms)
+            | Self::PauseProcess(_, ms)
+            | Self::CrashProcess(_, ms) => *ms /= 2,
+            Self::Jump(_, ms) => *ms /= 2,
+            Self::Down(_) => return None,
+        }
+        (half != *self).then_some(half)
+    }
 }
 
 type Draw = dyn Fn(&mut Xoshiro256PlusPlus, u64) -> Action;
@@ -125,7 +172,7 @@ impl Plan {
             steps.extend(down_for_good(&mut stream(seed, "down"), scenario, down));
         }
         steps.sort_by_key(|step| step.at_ms);
-        Self { steps }
+        Self { steps, asked: None }
     }
 }
 

@@ -11,6 +11,8 @@ use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Path, Read};
 use quorate_engine::{Change, Content, NodeId, Write};
 
+use serde::{Deserialize, Serialize};
+
 use super::client::{self, ask};
 use super::lies::Lie;
 use super::nemesis::Nemesis;
@@ -41,6 +43,10 @@ pub struct Report {
     pub lost: usize,
     /// Steps of the plan.
     pub faults: usize,
+    /// How long it was, in virtual ms.
+    pub simulated_ms: u64,
+    /// How many operations each client thought of.
+    pub thought_of: BTreeMap<u64, u64>,
     /// Rare things that happened.
     pub seen: Seen,
     /// What went wrong, if anything.
@@ -50,7 +56,8 @@ pub struct Report {
 }
 
 /// Rare paths, counted: a weather that never takes them proves little.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Terms that had a leader.
     pub leaders: u64,
@@ -100,6 +107,19 @@ impl Seen {
     }
 }
 
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { leaders, received, torn_tails, forwards, bounds, .. } = self;
+        let Self { expired, watched, cleared, recipe, .. } = self;
+        write!(
+            f,
+            "{leaders} leaders, {received} snapshots received, {torn_tails} torn tails, {forwards} \
+             forwards, {bounds} refused for a bound, {expired} expired, {watched} watches shown \
+             something, {cleared} cleared, {recipe} of the recipe"
+        )
+    }
+}
+
 /// An oracle's objection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -115,27 +135,62 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs a scenario from a seed, in a thread of its own, with neighbours that keep
-/// their promises or tell one lie.
-///
-/// # Panics
-/// If the engine panics: the message says where.
-pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Report {
-    let scenario = scenario.clone();
-    let thread = std::thread::Builder::new().name(format!("seed {seed}"));
-    let run = move || {
-        let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(live(scenario, seed, lie, trace))
-    };
-    match thread.spawn(run).expect("a thread").join() {
-        Ok(report) => report,
-        Err(panic) => Report::panicked(panic.as_ref()),
+/// All that decides what happens in a run: equal runs have equal reports.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The weather.
+    pub scenario: Scenario,
+    /// What all chance comes from.
+    pub seed: u64,
+    /// What goes wrong, and what clients leave out.
+    pub plan: Plan,
+    /// The promise that neighbours break, if they do.
+    pub lie: Option<Lie>,
+}
+
+impl Run {
+    /// The run that a seed draws from a scenario.
+    pub fn draw(scenario: &Scenario, seed: u64) -> Self {
+        let plan = Plan::draw(scenario, seed);
+        Self { scenario: scenario.clone(), seed, plan, lie: None }
+    }
+
+    /// The same among neighbours that tell a lie.
+    pub fn with_lie(self, lie: Lie) -> Self {
+        Self { lie: Some(lie), ..self }
+    }
+
+    /// Runs it, in a thread of its own. A panic of the engine is a failure too.
+    ///
+    /// # Panics
+    /// If the operating system has no thread to give.
+    pub fn report(&self, trace: bool) -> Report {
+        let it = self.clone();
+        let thread = std::thread::Builder::new().name(format!("seed {}", it.seed));
+        let run = move || {
+            let runtime = Runtime::with_seed_and_config(it.seed, madsim::Config::default());
+            runtime.block_on(live(it, trace))
+        };
+        match thread.spawn(run).expect("a thread").join() {
+            Ok(report) => report,
+            Err(panic) => Report::panicked(panic.as_ref()),
+        }
     }
 }
 
-async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Report {
+/// Runs a scenario from a seed, with neighbours that keep their promises or tell one
+/// lie.
+///
+/// # Panics
+/// As [`Run::report`].
+pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Report {
+    Run { lie, ..Run::draw(scenario, seed) }.report(trace)
+}
+
+async fn live(run: Run, trace: bool) -> Report {
     let outside = Handle::current().create_node().name("outside").build();
-    let mut world = World::new(scenario.clone(), seed, lie, outside);
+    let mut world = World::new(&run, outside);
+    let Run { scenario, seed, plan, .. } = run;
     world.trace = trace.then(Vec::new);
     let began = world.began;
     let shared = Shared::new(world);
@@ -152,7 +207,6 @@ async fn live(scenario: Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> R
     let watchers = (1..=scenario.watchers)
         .map(|id| madsim::task::spawn(watcher::live(shared.clone(), id, seed)));
     let tasks: Vec<_> = clients.into_iter().chain(watchers).collect();
-    let plan = Plan::draw(&scenario, seed);
     let faults = plan.steps.len();
     let dark = darkness(&scenario, &plan);
     nemesis.rage(plan, began).await;
@@ -340,6 +394,8 @@ impl Report {
             written,
             lost,
             faults,
+            simulated_ms: world.now() / 1_000_000,
+            thought_of: std::mem::take(&mut world.thought_of),
             seen: world.seen,
             failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
             trace: world.trace.take().unwrap_or_default(),
@@ -357,6 +413,8 @@ impl Report {
             written: 0,
             lost: 0,
             faults: 0,
+            simulated_ms: 0,
+            thought_of: BTreeMap::new(),
             seen: Seen::default(),
             failure: Some(Failure { oracle: "no panic", what }),
             trace: Vec::new(),

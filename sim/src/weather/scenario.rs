@@ -3,12 +3,12 @@
 use std::fmt;
 
 use quorate_engine::{Config, Member};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::recipes::Recipe;
 
 /// What a weather file says. Every field it does not name is calm.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What must be true, in one sentence.
@@ -18,6 +18,7 @@ pub struct Scenario {
     /// Clients, each with one operation under way.
     pub clients: u64,
     /// Processes that live by a recipe, beside them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<Recipe>,
     /// Watchers beside them.
     #[serde(default = "few_watchers")]
@@ -50,6 +51,7 @@ pub struct Scenario {
     #[serde(default)]
     pub faults: Faults,
     /// Nodes that go down for good in the middle of the storm.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub down: Option<Down>,
     /// Bounds of the engine, drawn small so that rare paths are common.
     #[serde(default)]
@@ -57,7 +59,7 @@ pub struct Scenario {
 }
 
 /// What a link does to messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Links {
     /// The share of messages that is lost.
@@ -71,7 +73,7 @@ pub struct Links {
 }
 
 /// What clocks do, drawn per node.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Clocks {
     /// The wall clock is wrong by up to so many ms, either way.
@@ -81,7 +83,7 @@ pub struct Clocks {
 }
 
 /// How long a disk takes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disks {
     /// For one operation, in ms.
@@ -89,36 +91,47 @@ pub struct Disks {
 }
 
 /// Faults; each comes on average once in `every_s` seconds, somewhere.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Faults {
     /// The cluster falls into two parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<Fault>,
     /// Nothing gets from one node to another, while the way back is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub one_way: Option<Fault>,
     /// One node hears and reaches nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub isolate: Option<Fault>,
     /// A node loses its power, and with it what was not synced.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub crash: Option<Fault>,
     /// A process is killed; what it had written stays in the page cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kill: Option<Fault>,
     /// A process is killed, starts again at once, and loses its power within
     /// `lasts_ms`: what it had only written, and has read back, is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_crash: Option<Fault>,
     /// A node does nothing for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<Fault>,
     /// A disk answers nothing for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stall: Option<Fault>,
     /// A wall clock jumps by up to `lasts_ms`, either way, for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_jump: Option<Fault>,
     /// A recipe's process does nothing for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub process_pause: Option<Fault>,
     /// A recipe's process is gone, and comes back as another.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub process_crash: Option<Fault>,
 }
 
 /// How often, and how long.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Seconds between two of them, on average.
@@ -128,7 +141,7 @@ pub struct Fault {
 }
 
 /// Nodes that stay down.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Down {
     /// How many.
@@ -138,7 +151,7 @@ pub struct Down {
 }
 
 /// What is expected of the nodes that are left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expect {
     /// They serve.
@@ -148,7 +161,7 @@ pub enum Expect {
 }
 
 /// Bounds of the engine that differ from the defaults of these scenarios.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tweaks {
     /// Ms of one tick.
@@ -208,6 +221,12 @@ impl fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
+impl ScenarioError {
+    pub(super) fn new(error: impl fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl Scenario {
     /// Reads a weather file.
     ///
@@ -215,8 +234,7 @@ impl Scenario {
     /// If it says something unknown, or nothing where something must be said;
     /// with line and field.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self =
-            toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
+        let scenario: Self = toml::from_str(text).map_err(ScenarioError::new)?;
         if scenario.nodes == 0 || scenario.clients == 0 {
             return Err(ScenarioError("a scenario needs nodes and clients".into()));
         }

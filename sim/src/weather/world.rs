@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::clocks::Clock;
 use super::lies::{Liar, Lie};
 use super::links::Links;
-use super::run::Seen;
+use super::run::{Run, Seen};
 use super::scenario::Scenario;
 use super::stream;
 use super::watcher::Waiting;
@@ -50,6 +50,10 @@ impl Shared {
 pub(crate) struct World {
     pub scenario: Scenario,
     pub seed: u64,
+    /// The operations that clients ask for; all without it.
+    asked: Option<BTreeSet<(u64, u64)>>,
+    /// How many operations each client has thought of.
+    pub thought_of: BTreeMap<u64, u64>,
     pub began: Instant,
     pub nodes: Vec<Node>,
     pub links: Links,
@@ -110,7 +114,8 @@ pub(crate) struct Alive {
 const INBOX: usize = 4_096;
 
 impl World {
-    pub fn new(scenario: Scenario, seed: u64, lie: Option<Lie>, outside: NodeHandle) -> Self {
+    pub fn new(run: &Run, outside: NodeHandle) -> Self {
+        let Run { scenario, seed, plan, lie, .. } = run.clone();
         let config = scenario.config(seed, 1);
         let began = Instant::now();
         let sector = [8, 64, 512][stream(seed, "sector").random_range(0..3)];
@@ -149,11 +154,19 @@ impl World {
             outside,
             scenario,
             seed,
+            asked: plan.asked,
+            thought_of: BTreeMap::new(),
         }
     }
 
     pub fn node(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[usize::try_from(id - 1).expect("small")]
+    }
+
+    /// Whether a client asks for this operation of its, or only thinks of it.
+    pub fn is_asked(&mut self, client: u64, nth: u64) -> bool {
+        self.thought_of.insert(client, nth + 1);
+        self.asked.as_ref().is_none_or(|asked| asked.contains(&(client, nth)))
     }
 
     /// Virtual time since the beginning, in ns.

@@ -2,6 +2,7 @@
 //!
 //! `QUORATE_SEEDS=N` runs N seeds instead of 20, `QUORATE_SEED=S` only seed S;
 //! `QUORATE_TRACE=1` prints every input and output of a run that fails.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -59,7 +60,8 @@ pub fn weather(test: &str, name: &str, least: Seen) {
             let function = name.replace('-', "_");
             panic!(
                 "{name}, seed {seed}: {failure}\n\nsee it again:\n  QUORATE_SEED={seed} cargo test \
-                 -p quorate-sim --test {test} {function}\n"
+                 -p quorate-sim --test {test} {function}\ncut it down:\n  cargo run --release \
+                 --bin quorate-sim -- shrink scenarios/weather/{name}.toml --seed {seed}\n"
             );
         }
         assert!(

@@ -1,0 +1,27 @@
+//! `quorate-sim`: weather files over many seeds, a failure seen again, a failure cut
+//! down to what it takes.
+
+mod arguments;
+mod run;
+mod single;
+
+use std::process::ExitCode;
+
+use arguments::Command;
+
+fn main() -> ExitCode {
+    let done = match arguments::parse(std::env::args_os()) {
+        Command::Run(run) => run::run(&run),
+        Command::Merge { sheets } => run::merge(&sheets),
+        Command::Replay(single) => single::replay(&single),
+        Command::Shrink { single, out, runs } => single::shrink(&single, &out, runs),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(mistake) => {
+            eprintln!("quorate-sim: {mistake}");
+            ExitCode::from(2)
+        }
+    }
+}

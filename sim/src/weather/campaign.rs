@@ -1,0 +1,177 @@
+//! Many seeds of one scenario over several threads, and what they came to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use super::run::{Report, Run, Seen};
+use super::scenario::Scenario;
+
+/// How a campaign is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Campaign<'a> {
+    /// The weather.
+    pub scenario: &'a Scenario,
+    /// Runs at once.
+    pub jobs: usize,
+    /// Whether each seed is run twice, which must come to the same.
+    pub twice: bool,
+}
+
+/// What a campaign came to. Two of them can be added up.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sheet {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Of those, run twice.
+    pub doubles: u64,
+    /// Virtual time, in ms.
+    pub simulated_ms: u64,
+    /// Steps of all engines.
+    pub steps: u64,
+    /// Operations of clients.
+    pub operations: u64,
+    /// Writes acknowledged.
+    pub written: u64,
+    /// Operations of which nobody can say.
+    pub lost: u64,
+    /// Faults by kind.
+    pub faults: BTreeMap<String, u64>,
+    /// The sum of all runs' digests: equal for the same seeds, wherever they ran.
+    pub digest: i64,
+    /// Rare things that happened.
+    pub seen: Seen,
+    /// What failed, by seed.
+    pub failures: BTreeMap<String, String>,
+}
+
+impl Campaign<'_> {
+    /// Runs seeds until there are no more, or until told to stop between two of them;
+    /// tells `progress` after each.
+    ///
+    /// # Panics
+    /// If the operating system has no threads to give.
+    pub fn run(
+        &self,
+        seeds: impl Iterator<Item = u64> + Send,
+        stop: &AtomicBool,
+        progress: impl Fn(&Sheet) + Sync,
+    ) -> Sheet {
+        let (seeds, sheet) = (Mutex::new(seeds), Mutex::new(Sheet::default()));
+        let next = || {
+            let more = !stop.load(Ordering::Relaxed);
+            more.then(|| seeds.lock().expect("no panic").next()).flatten()
+        };
+        thread::scope(|scope| {
+            for _ in 0..self.jobs {
+                scope.spawn(|| {
+                    while let Some(seed) = next() {
+                        let one = self.seed(seed);
+                        let mut sheet = sheet.lock().expect("no panic");
+                        sheet.add(one);
+                        progress(&sheet);
+                    }
+                });
+            }
+        });
+        sheet.into_inner().expect("no panic")
+    }
+
+    fn seed(&self, seed: u64) -> Sheet {
+        let run = Run::draw(self.scenario, seed);
+        let report = run.report(false);
+        let mut sheet = Sheet::of(&run, &report);
+        if self.twice {
+            sheet.doubles = 1;
+            if let Some(difference) = differs(&run, &report) {
+                let failure = sheet.failures.entry(seed.to_string()).or_default();
+                *failure = format!("same seed, same run: {difference}");
+            }
+        }
+        sheet
+    }
+}
+
+/// The first event in which the same run differs from itself, if it does.
+fn differs(run: &Run, report: &Report) -> Option<String> {
+    if run.report(false).digest == report.digest {
+        return None;
+    }
+    let (one, two) = (run.report(true).trace, run.report(true).trace);
+    let at = one.iter().zip(&two).position(|(one, two)| one != two);
+    let at = at.unwrap_or(one.len().min(two.len()));
+    let line = |trace: &[String]| trace.get(at).cloned().unwrap_or_else(|| "the end".into());
+    Some(format!("event {at} is\n  {}\nand then\n  {}", line(&one), line(&two)))
+}
+
+impl Sheet {
+    fn of(run: &Run, report: &Report) -> Self {
+        let mut faults = BTreeMap::new();
+        for step in &run.plan.steps {
+            *faults.entry(step.action.kind().to_owned()).or_default() += 1;
+        }
+        let failure = report.failure.iter().map(|it| (run.seed.to_string(), it.to_string()));
+        Self {
+            seeds: 1,
+            doubles: 0,
+            simulated_ms: report.simulated_ms,
+            steps: report.steps,
+            operations: report.operations as u64,
+            written: report.written as u64,
+            lost: report.lost as u64,
+            faults,
+            digest: report.digest.cast_signed(),
+            seen: report.seen,
+            failures: failure.collect(),
+        }
+    }
+
+    /// Adds what another campaign came to: of other seeds, or this one goes for the same
+    /// twice.
+    pub fn add(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.doubles += other.doubles;
+        self.simulated_ms += other.simulated_ms;
+        self.steps += other.steps;
+        self.operations += other.operations;
+        self.written += other.written;
+        self.lost += other.lost;
+        for (kind, count) in other.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        self.digest = self.digest.wrapping_add(other.digest);
+        self.seen.add(other.seen);
+        self.failures.extend(other.failures);
+    }
+}
+
+impl fmt::Display for Sheet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, doubles, steps, operations, written, lost, .. } = self;
+        writeln!(f, "seeds       {seeds}, of which {doubles} twice")?;
+        writeln!(f, "simulated   {:.1} h", self.simulated_ms as f64 / 3_600_000.0)?;
+        writeln!(f, "steps       {steps}")?;
+        writeln!(f, "operations  {operations}: {written} written, {lost} unknown")?;
+        let faults: Vec<String> =
+            self.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        writeln!(f, "faults      {}", faults.join(", "))?;
+        writeln!(f, "seen        {}", self.seen)?;
+        writeln!(f, "digest      {:016x}", self.digest)?;
+        match self.failures.len() as u64 {
+            0 if *seeds > 0 => {
+                writeln!(f, "failures    none: a seed fails in fewer than 3 of {seeds}, at 95 %")
+            }
+            0 => writeln!(f, "failures    none, of nothing"),
+            failed => {
+                writeln!(f, "failures    {failed}")?;
+                let each = |(seed, what): (&String, &String)| writeln!(f, "  seed {seed}: {what}");
+                self.failures.iter().try_for_each(each)
+            }
+        }
+    }
+}

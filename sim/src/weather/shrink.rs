@@ -1,0 +1,157 @@
+//! Cutting a failing run down to what it takes to fail.
+
+use std::collections::BTreeSet;
+
+use super::plan::Step;
+use super::run::{Failure, Report, Run};
+
+/// A failing run that has been cut down.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// What is left of it.
+    pub run: Run,
+    /// How it fails.
+    pub failure: Failure,
+    /// Faults before and after.
+    pub faults: [usize; 2],
+    /// Operations of clients before and after.
+    pub operations: [usize; 2],
+    /// Runs that it took.
+    pub runs: usize,
+}
+
+/// Cuts the plan of a failing run, its faults and its clients' operations, as long as
+/// the same oracle objects, in at most so many runs. None if the run does not fail.
+pub fn shrink(run: &Run, most_runs: usize) -> Option<Shrunk> {
+    let report = run.report(false);
+    let failure = report.failure.clone()?;
+    let asked = run.plan.asked.clone().unwrap_or_else(|| thought_of(&report));
+    let mut best = run.clone();
+    best.plan.asked = Some(asked);
+    let mut search = Search { best, failure, runs: 1, most_runs };
+    let before = search.size();
+    loop {
+        let size = search.size();
+        search.cut_steps();
+        search.cut_operations();
+        search.halve();
+        if search.size() == size || search.runs >= most_runs {
+            break;
+        }
+    }
+    let after = search.size();
+    let Search { best, failure, runs, .. } = search;
+    let (faults, operations) = ([before.0, after.0], [before.1, after.1]);
+    Some(Shrunk { run: best, failure, faults, operations, runs })
+}
+
+fn thought_of(report: &Report) -> BTreeSet<(u64, u64)> {
+    report
+        .thought_of
+        .iter()
+        .flat_map(|(&client, &count)| (0..count).map(move |n| (client, n)))
+        .collect()
+}
+
+struct Search {
+    best: Run,
+    failure: Failure,
+    runs: usize,
+    most_runs: usize,
+}
+
+impl Search {
+    fn asked(&self) -> Vec<(u64, u64)> {
+        self.best.plan.asked.iter().flatten().copied().collect()
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.best.plan.steps.len(), self.asked().len())
+    }
+
+    /// Takes a run in the best one's place if the same oracle objects to it.
+    fn accept(&mut self, run: Run) -> bool {
+        if self.runs >= self.most_runs {
+            return false;
+        }
+        self.runs += 1;
+        match run.report(false).failure {
+            Some(failure) if failure.oracle == self.failure.oracle => {
+                (self.best, self.failure) = (run, failure);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn cut_steps(&mut self) {
+        let steps = self.best.plan.steps.clone();
+        cut(steps, |left: &[Step]| {
+            let mut run = self.best.clone();
+            run.plan.steps = left.to_vec();
+            self.accept(run)
+        });
+    }
+
+    fn cut_operations(&mut self) {
+        cut(self.asked(), |left: &[(u64, u64)]| {
+            let mut run = self.best.clone();
+            run.plan.asked = Some(left.iter().copied().collect());
+            self.accept(run)
+        });
+    }
+
+    /// What lasts shorter is easier to understand.
+    fn halve(&mut self) {
+        for at in 0..self.best.plan.steps.len() {
+            while let Some(half) = self.best.plan.steps[at].action.halved() {
+                let mut run = self.best.clone();
+                run.plan.steps[at].action = half;
+                if !self.accept(run) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Removes parts of a list while what is left still fails: first large parts, then
+/// smaller ones (Zeller and Hildebrandt's ddmin, complements only).
+fn cut<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) {
+    let mut size = items.len();
+    while size > 0 {
+        let (mut at, mut removed) = (0, false);
+        while at < items.len() {
+            let end = (at + size).min(items.len());
+            let left = [&items[..at], &items[end..]].concat();
+            if fails(&left) {
+                (items, removed) = (left, true);
+            } else {
+                at = end;
+            }
+        }
+        size = if removed && size == 1 { 1 } else { size / 2 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn what_is_needed_stays_and_nothing_else() {
+        for needed in [vec![], vec![7], vec![0, 99], vec![3, 4, 50, 51]] {
+            let (mut left, mut tries) = ((0..100).collect::<Vec<_>>(), 0);
+            cut(left.clone(), |items| {
+                tries += 1;
+                let fails = needed.iter().all(|it| items.contains(it));
+                if fails {
+                    left = items.to_vec();
+                }
+                fails
+            });
+            assert_eq!(left, needed);
+            assert!(tries < 100, "{tries}");
+        }
+    }
+}
