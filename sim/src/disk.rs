@@ -116,6 +116,11 @@ impl Disk {
         self.pending.push_back((id, op));
     }
 
+    /// Whether nothing is under way and all is durable: a power failure takes nothing.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.files.values().all(|file| file.cached.is_empty())
+    }
+
     /// Operations under way, in the order given.
     pub fn pending(&self) -> impl Iterator<Item = (DiskId, &DiskOp)> {
         self.pending.iter().map(|(id, op)| (*id, op))

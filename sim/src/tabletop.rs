@@ -39,6 +39,10 @@ pub struct Tabletop {
     asked: RequestId,
     /// Names what was sent or begun, in order.
     clock: u64,
+    /// Inputs that nodes have been given.
+    steps: usize,
+    /// How many they may be given at most.
+    limit: usize,
 }
 
 /// Why a step could not be taken, or should not have been possible.
@@ -78,6 +82,8 @@ impl Tabletop {
             replies: BTreeMap::new(),
             asked: 0,
             clock: 0,
+            steps: 0,
+            limit: usize::MAX,
         };
         for id in 1..=size {
             table.restart(id)?;
@@ -86,6 +92,16 @@ impl Tabletop {
             }
         }
         Ok(table)
+    }
+
+    /// Nodes may be given so many inputs in all: the one beyond is impossible.
+    pub fn limit(&mut self, steps: usize) {
+        self.limit = steps;
+    }
+
+    /// Inputs that nodes have been given.
+    pub fn steps(&self) -> usize {
+        self.steps
     }
 
     /// One tick interval passes for a node.
@@ -111,6 +127,7 @@ impl Tabletop {
     /// The `nth` message on its way arrives, counted from 0. If the addressee is
     /// down it is lost.
     pub fn deliver(&mut self, from: NodeId, to: NodeId, nth: usize) -> Result<(), Mishap> {
+        self.may_step()?;
         let Some(message) = self.network.take(from, to, nth) else {
             return impossible(format!("nothing is on its way from n{from} to n{to}"));
         };
@@ -183,6 +200,7 @@ impl Tabletop {
 
     /// A node's oldest disk operation fails.
     pub fn fail(&mut self, id: NodeId, why: &str) -> Result<(), Mishap> {
+        self.may_step()?;
         let node = self.node(id)?;
         let Some(disk_id) = node.oldest() else {
             return impossible(format!("n{id} has nothing to write"));
@@ -300,6 +318,11 @@ impl Tabletop {
         self.nodes.get_mut(&id).map(|node| &mut node.disk)
     }
 
+    /// Whether a power failure would take nothing from a node's disk.
+    pub fn is_disk_idle(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_none_or(|node| node.disk.is_idle())
+    }
+
     /// What is on its way or under way, one line each.
     pub fn under_way(&self) -> Vec<String> {
         let messages = self.network.under_way();
@@ -325,6 +348,7 @@ impl Tabletop {
     }
 
     fn finish(&mut self, id: NodeId, disk_id: DiskId) -> Result<(), Mishap> {
+        self.may_step()?;
         let node = self.node(id)?;
         let result = node.disk.finish(disk_id);
         self.step(id, Input::Disk { id: disk_id, result })
@@ -344,6 +368,8 @@ impl Tabletop {
         if !self.is_up(id) {
             return impossible(format!("n{id} is down"));
         }
+        self.may_step()?;
+        self.steps += 1;
         self.note(format!("n{id} < {input}"));
         self.observe(id, Observation::In(&input))?;
         let mut outputs = Vec::new();
@@ -355,6 +381,10 @@ impl Tabletop {
             engine.step(input, &mut outputs);
         }
         self.perform(id, outputs)
+    }
+
+    fn may_step(&self) -> Result<(), Mishap> {
+        if self.steps < self.limit { Ok(()) } else { impossible("the last step was taken") }
     }
 
     /// Nothing behind a halt is performed.

@@ -57,6 +57,7 @@ const SEGMENT_BYTES: u64 = 32 << 10;
 #[derive(Debug, Default)]
 pub struct Story {
     table: Option<Tabletop>,
+    limit: Option<usize>,
 }
 
 /// The words of a command behind the first.
@@ -66,6 +67,16 @@ type Words<'a> = SplitWhitespace<'a>;
 type Bound = fn(&mut Config, u64);
 
 impl Story {
+    /// A story that ends, wherever it is, when nodes have been given so many inputs.
+    pub fn of(steps: usize) -> Self {
+        Self { table: None, limit: Some(steps) }
+    }
+
+    /// The cluster as the story has left it.
+    pub fn into_table(self) -> Option<Tabletop> {
+        self.table
+    }
+
     /// Obeys one command; what follows from it, one line each.
     ///
     /// # Errors
@@ -95,7 +106,8 @@ impl Story {
 
     fn obey(&mut self, verb: &str, words: &mut Words<'_>) -> Result<Vec<String>, String> {
         if verb == "cluster" {
-            self.table = Some(cluster(words)?);
+            let table = self.table.insert(cluster(words)?);
+            self.limit.into_iter().for_each(|steps| table.limit(steps));
             return Ok(Vec::new());
         }
         let table = self.table.as_mut().ok_or("there is no cluster yet")?;
