@@ -24,8 +24,11 @@ const LEAST: usize = 10_000;
 /// A story in which nothing goes wrong.
 const SIMPLE: &str = "a-write-is-answered-when-a-majority-has-it-on-disk.txt";
 
+/// What happens to what is under way, in words and in deed.
+type Fate = (&'static str, fn() -> Box<dyn Mercy>);
+
 /// What is under way when the power fails.
-const FATES: [(&str, fn() -> Box<dyn Mercy>); 4] = [
+const FATES: [Fate; 4] = [
     ("dropped", || Box::new(Lose)),
     ("torn after a sector", || Box::new(Tear(1))),
     ("torn after three", || Box::new(Tear(3))),
