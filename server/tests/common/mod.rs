@@ -155,7 +155,8 @@ impl Member {
         self.wait_for(path, |_| true)
     }
 
-    fn wait_for(&self, path: &str, enough: impl Fn(&Answer) -> bool) -> Answer {
+    /// The first answer that is enough; it is asked again and again.
+    pub fn wait_for(&self, path: &str, enough: impl Fn(&Answer) -> bool) -> Answer {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             match Client::new(&self.address).request("GET", path, None) {
