@@ -137,7 +137,7 @@ impl fmt::Display for Bound {
             Self::PendingReads => "max_pending_reads",
             Self::KeyBytes => "max_key_bytes",
             Self::ValueBytes => "max_value_bytes",
-            Self::Depth => "max_depth",
+            Self::Depth => "max_key_depth",
             Self::AttributeBytes => "max_attribute_bytes",
             Self::UncommittedBytes => "max_uncommitted_bytes",
             Self::LogBytes => "max_log_bytes",

@@ -7,11 +7,17 @@ use std::path::Path;
 use proptest::prelude::*;
 use quorate_server::request_parse;
 
+/// More than this is no small corpus any more: `cargo fuzz cmin`.
+const MAX_FILES: usize = 80;
+
 #[test]
 fn what_the_fuzzer_kept_is_parsed_without_a_panic() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/request_parse");
-    let files: Vec<_> = fs::read_dir(folder).expect("a corpus").collect();
-    assert!(!files.is_empty());
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    assert!(fuzz.join("fuzz_targets/request_parse.rs").exists(), "request_parse is no binary");
+    let files = fs::read_dir(fuzz.join("corpus/request_parse")).expect("a corpus");
+    let files: Vec<_> = files.collect();
+    assert!(!files.is_empty(), "the corpus is empty");
+    assert!(files.len() <= MAX_FILES, "the corpus has {} files", files.len());
     for file in files {
         let path = file.expect("a readable folder").path();
         println!("{}", path.display());

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Cluster};
+use common::{Answer, Client, Cluster};
 
 /// (method, path, form, status, body)
 type Case = (&'static str, &'static str, Option<&'static str>, u16, &'static str);
@@ -338,7 +338,7 @@ fn bounds_can_be_set() {
     for (path, form, answered) in [
         ("/v2/keys/12345678", "value=1", "\"action\":\"set\""),
         ("/v2/keys/123456789", "value=1", "over the bound max_key_bytes"),
-        ("/v2/keys/a/b/c", "value=1", "over the bound max_depth"),
+        ("/v2/keys/a/b/c", "value=1", "over the bound max_key_depth"),
         ("/v2/keys/a", "value=1234567", "http: POST too large"),
     ] {
         let answer = client.put(path, form).unwrap();
@@ -365,15 +365,25 @@ fn what_is_no_request_is_answered_before_the_connection_ends() {
 
 #[test]
 fn reads_are_local_by_default_if_a_flag_says_so() {
-    let mut cluster = Cluster::new(1);
+    let mut cluster = Cluster::new(3);
     cluster.members[0].flag("--read-consistency", "local");
-    cluster.members[0].start();
-    cluster.members[0].wait_until_healthy();
+    cluster.start_all();
     let mut client = cluster.members[0].client();
     assert_eq!(client.put("/v2/keys/a", "value=1").unwrap().status, 201);
-    for query in ["", "?quorum=true", "?quorum=false", "?consistency=linearizable"] {
-        assert_eq!(client.get(&format!("/v2/keys/a{query}")).unwrap().status, 200, "{query}");
+    cluster.members[1..].iter_mut().for_each(common::Member::kill);
+    cluster.members[0].wait_for("/v2/keys/a?quorum=true", |answer| answer.status == 503);
+    let mut status = |query: &str| client.get(&format!("/v2/keys/a{query}")).unwrap().status;
+    for (query, expected) in [
+        ("", 200),
+        ("?quorum=false", 200),
+        ("?quorum=true", 503),
+        ("?consistency=linearizable", 503),
+    ] {
+        assert_eq!(status(query), expected, "{query}");
     }
+    let leads_nobody =
+        |own: &Answer| own.body.contains("\"leader\":\"\"") && !own.body.contains("StateLeader");
+    cluster.members[0].wait_for("/v2/stats/self", leads_nobody);
 }
 
 #[test]

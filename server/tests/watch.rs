@@ -157,6 +157,22 @@ fn watches_have_a_bound_and_end_with_the_server() {
 }
 
 #[test]
+fn a_watch_of_a_key_that_cannot_be_does_not_wait() {
+    let mut cluster = Cluster::new(1);
+    cluster.members[0].flag("--max-key-bytes", "9");
+    cluster.members[0].flag("--max-key-depth", "2");
+    cluster.start_all();
+    for (key, bound) in [("/123456789", "max_key_bytes"), ("/a/b/c", "max_key_depth")] {
+        let mut watcher = cluster.members[0].watch(&format!("/v2/keys{key}?wait=true&stream=true"));
+        let line = format!(
+            r#"{{"errorCode":209,"message":"Invalid field","cause":"over the bound {bound}","index":0}}"#
+        );
+        assert_eq!(next(&mut watcher).trim_end(), line);
+        ended(&mut watcher);
+    }
+}
+
+#[test]
 fn the_window_outlives_a_restart_and_is_the_same_on_every_member() {
     let mut cluster = Cluster::start(3);
     let mut told = Vec::new();

@@ -39,6 +39,8 @@ impl Engine {
         assert!(watch.limit > 0, "a watch for no event would never be answered");
         let events = self.state.tree.watch(&watch).map_err(Refused::Cleared)?;
         if events.is_empty() {
+            let path = &watch.path;
+            self.key_within_bounds(path.as_str().len(), path.depth()).map_err(Refused::Bound)?;
             return self.watches.wait(id, watch).map_err(Refused::Bound);
         }
         let outcome = Outcome::Done(Done::Watched { events, at: self.position() });
@@ -84,16 +86,23 @@ impl Engine {
     fn within_bounds(&self, action: &Do) -> Result<(), Bound> {
         let config = &self.config;
         match action {
-            Do::Write(write) if write.key_bytes() > config.max_key_bytes => Err(Bound::KeyBytes),
-            Do::Write(write) if write.depth() > config.max_depth => Err(Bound::Depth),
-            Do::Write(write) if value_of(&write.change).len() > config.max_value_bytes => {
-                Err(Bound::ValueBytes)
+            Do::Write(write) => {
+                self.key_within_bounds(write.key_bytes(), write.depth())?;
+                let large = value_of(&write.change).len() > config.max_value_bytes;
+                if large { Err(Bound::ValueBytes) } else { Ok(()) }
             }
             Do::Publish(attributes) if attribute_bytes(attributes) > config.max_attribute_bytes => {
                 Err(Bound::AttributeBytes)
             }
             _ => Ok(()),
         }
+    }
+
+    fn key_within_bounds(&self, bytes: usize, depth: usize) -> Result<(), Bound> {
+        if bytes > self.config.max_key_bytes {
+            return Err(Bound::KeyBytes);
+        }
+        if depth > self.config.max_depth { Err(Bound::Depth) } else { Ok(()) }
     }
 
     /// A write that another member accepted. What is refused here is refused for

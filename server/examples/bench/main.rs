@@ -11,6 +11,8 @@ mod figures;
 mod load;
 #[path = "../common/machine.rs"]
 mod machine;
+#[path = "../common/process.rs"]
+mod process;
 mod report;
 mod server;
 
@@ -89,8 +91,8 @@ fn measure(options: &Options) -> Result<usize, Box<dyn Error>> {
 }
 
 fn measure_size(options: &Options, nodes: usize) -> Result<usize, Box<dyn Error>> {
-    let examples = std::env::current_exe()?.parent().ok_or("no directory")?.to_owned();
-    let (dir, ours, bare) = (&options.dir, examples.join("../quorate"), examples.join("bare"));
+    let (dir, ours) = (&options.dir, process::quorate_binary()?);
+    let bare = ours.with_file_name("examples/bare");
     let quorate = Server::start(Kind::Quorate, &ours, nodes, dir)?;
     let etcd = Server::start(Kind::Etcd, Path::new("etcd"), nodes, dir)?;
     let bare = Server::bare(&bare, &quorate, dir)?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::cluster::{self, Cluster};
+use crate::process::{command, free_port};
 
 /// What the keys hold: as many bytes as the load writes.
 const VALUE_BYTES: usize = 128;
@@ -43,9 +44,9 @@ impl Server {
 
     /// Starts hyper with the answers that a server gives now.
     pub fn bare(binary: &Path, like: &Self, dir: &Path) -> Result<Self, Box<dyn Error>> {
-        let ports = cluster::free_ports(1)?;
-        let mut command = cluster::command(binary, &dir.join("Bare.log"))?;
-        command.arg(format!("127.0.0.1:{}", ports[0]));
+        let port = free_port();
+        let mut command = command(binary, &dir.join("Bare.log"))?;
+        command.arg(format!("127.0.0.1:{port}"));
         for (method, body) in [("GET", String::new()), ("PUT", form())] {
             let file = dir.join(format!("{method}.answer"));
             let answer = cluster::ask(like.ports()[0], method, "/v2/keys/bench/0001", &body)?;
@@ -53,7 +54,7 @@ impl Server {
             command.arg(file);
         }
         let processes = vec![command.spawn()?];
-        let bare = Self { kind: Kind::Bare, cluster: Cluster { processes, ports } };
+        let bare = Self { kind: Kind::Bare, cluster: Cluster { processes, ports: vec![port] } };
         bare.put(1)?;
         Ok(bare)
     }

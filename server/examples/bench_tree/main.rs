@@ -13,6 +13,8 @@ mod figures;
 mod full;
 #[path = "../common/machine.rs"]
 mod machine;
+#[path = "../common/process.rs"]
+mod process;
 mod server;
 mod table;
 mod watchers;

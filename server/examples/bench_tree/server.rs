@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::Cluster;
+use crate::process::quorate_binary;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +36,7 @@ impl Site {
     /// Starts an empty server; its data goes below this name.
     pub fn start(&self, name: &str) -> Result<Server, Box<dyn Error>> {
         let binary = match self.kind {
-            Kind::Quorate => {
-                std::env::current_exe()?.parent().ok_or("no directory")?.join("../quorate")
-            }
+            Kind::Quorate => quorate_binary()?,
             Kind::Etcd => Path::new("etcd").to_owned(),
         };
         let cluster = Cluster::start(&binary, 1, &self.dir, name)?;

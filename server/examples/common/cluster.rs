@@ -1,13 +1,14 @@
 //! Servers as real processes on loopback.
 
 use std::error::Error;
-use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use crate::process::{command, free_port};
 
 /// How long a cluster may take to serve.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,7 +30,8 @@ impl Cluster {
         dir: &Path,
         name: &str,
     ) -> Result<Self, Box<dyn Error>> {
-        let (ports, peers) = (free_ports(nodes)?, free_ports(nodes)?);
+        let free_ports = || (0..nodes).map(|_| free_port()).collect::<Vec<_>>();
+        let (ports, peers) = (free_ports(), free_ports());
         let all: Vec<_> = (0..nodes).map(|at| format!("n{at}={}", url(peers[at]))).collect();
         let mut cluster = Self { processes: Vec::new(), ports };
         for (at, peer) in peers.into_iter().enumerate() {
@@ -64,24 +66,8 @@ impl Drop for Cluster {
     }
 }
 
-/// A command that the kernel kills when this process is gone, however it went.
-pub fn command(binary: &Path, log: &Path) -> Result<Command, Box<dyn Error>> {
-    let log = File::create(log)?;
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
-    command.stdout(log.try_clone()?).stderr(log);
-    Ok(command)
-}
-
 fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
-}
-
-/// Ports of which nobody listened on any a moment ago.
-pub fn free_ports(count: usize) -> std::io::Result<Vec<u16>> {
-    let bind = |_| TcpListener::bind("127.0.0.1:0");
-    let listeners = (0..count).map(bind).collect::<std::io::Result<Vec<_>>>()?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 /// Asks again and again until the answer holds what is wanted.

@@ -211,6 +211,11 @@ fn wire() -> Vec<Case> {
             [put(&"/d".repeat(300), "value=1")],
             r#"{"errorCode":209,"message":"Invalid field","cause":"over the bound "#,
         ),
+        case(
+            "a key has bounds",
+            [get(&"/d".repeat(300), "wait=true&stream=true")],
+            r#"{"errorCode":209,"message":"Invalid field","cause":"over the bound "#,
+        ),
     ]
 }
 

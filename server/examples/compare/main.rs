@@ -8,11 +8,14 @@ mod cases;
 mod compare;
 mod exceptions;
 mod generator;
+#[path = "../common/process.rs"]
+mod process;
 mod program;
 mod requests;
 mod seen;
 mod servers;
 mod tally;
+mod told;
 mod transcript;
 mod wire;
 
@@ -115,7 +118,7 @@ fn compare_at_random(options: &Options) -> Result<bool> {
         let tree = programs.new_tree(&mut runner).map_err(|reason| reason.to_string())?;
         let program = tree.current();
         let found = play_in_time(&program, &mut pair, options)?;
-        tally.add(&program, &found);
+        tally.add(&found);
         if found.stop.is_some() {
             println!("program {} of seed {} shows a difference", tally.programs, options.seed);
             let (found, how) = smaller(tree, found, options)?;

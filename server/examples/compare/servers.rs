@@ -1,14 +1,13 @@
 //! The two servers, as real processes on loopback.
 
 use std::error::Error;
-use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::process::Child;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::process::{command, free_port, quorate_binary};
 use crate::requests::{Asked, Request};
 use crate::seen::Seen;
 use crate::wire::{Answer, Connection};
@@ -50,8 +49,7 @@ pub struct Pair {
 
 impl Kind {
     fn binary(self) -> Result<PathBuf, Box<dyn Error>> {
-        let examples = std::env::current_exe()?.parent().ok_or("no directory")?.to_owned();
-        Ok(if self == Self::Etcd { "etcd".into() } else { examples.join("../quorate") })
+        if self == Self::Etcd { Ok("etcd".into()) } else { quorate_binary() }
     }
 }
 
@@ -82,12 +80,9 @@ impl Server {
         static STARTED: AtomicU64 = AtomicU64::new(0);
         let home = dir.join(format!("{kind:?}-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
         let (port, peer) = (free_port(), free_port());
-        let log = File::create(home.with_extension("log"))?;
+        let log = home.with_extension("log");
         let listen = |port| format!("http://127.0.0.1:{port}");
-        // The kernel kills it when this process is gone, however it went.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--"])
-            .arg(kind.binary()?)
+        let process = command(&kind.binary()?, &log)?
             .args(["--enable-v2=true", "--name", "n1", "--data-dir"])
             .arg(&home)
             .args(["--listen-client-urls", &listen(port), "--advertise-client-urls", CLIENTS])
@@ -95,9 +90,6 @@ impl Server {
             .args(["--initial-cluster", &format!("n1={PEERS}")])
             // Short ticks, for they are what Quorate's deadlines are counted in.
             .args(["--heartbeat-interval", "20", "--election-timeout", "1000"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
             .spawn()?;
         Ok(Self { process, port, connection: Connection::new(port), home })
     }
@@ -138,19 +130,5 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.home);
-    }
-}
-
-/// A port that nobody listens on, below those that the system gives to clients,
-/// and never the same one twice in a row.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let spread = (std::process::id() % 97) as u16 * 200;
-        let port = 11_000 + spread.wrapping_add(step) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }

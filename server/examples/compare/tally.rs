@@ -3,14 +3,14 @@
 use std::fmt;
 
 use crate::exceptions::EXCEPTIONS;
-use crate::program::{Played, Step};
+use crate::program::Played;
 
 /// Counts of what was asked and answered alike.
 #[derive(Debug, Default)]
 pub struct Tally {
     /// Programs.
     pub programs: usize,
-    /// Requests of programs.
+    /// Requests of programs that were sent.
     pub requests: usize,
     /// Answers of all exchanges that say that something was done or found.
     succeeded: usize,
@@ -25,9 +25,9 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one program in.
-    pub fn add(&mut self, program: &[Step], played: &Played) {
+    pub fn add(&mut self, played: &Played) {
         self.programs += 1;
-        self.requests += program.iter().map(Step::requests).sum::<usize>();
+        self.requests += played.requests;
         self.exchanges += played.exchanges.len();
         for exchange in &played.exchanges {
             self.succeeded += usize::from(matches!(exchange.theirs.status, 200..300));
@@ -81,10 +81,14 @@ mod tests {
             theirs: answer,
             pause: Duration::ZERO,
         };
-        let played =
-            Played { exchanges: vec![exchange], exceptions: vec![(0, 1), (0, 1)], stop: None };
+        let played = Played {
+            exchanges: vec![exchange],
+            requests: 1,
+            exceptions: vec![(0, 1), (0, 1)],
+            stop: None,
+        };
         let mut tally = Tally::default();
-        tally.add(&[Step::Fill, Step::Send(request)], &played);
+        tally.add(&played);
         let told = tally.to_string();
         assert!(told.starts_with("1 requests in 1 programs"), "{told}");
         assert!(told.contains("1 watches heard 2 events, 1 of them expiries"), "{told}");

@@ -114,7 +114,7 @@ mod tests {
         let (same, other) = (exchange("/a", "4"), exchange("/b", "5"));
         let exchanges = vec![same.clone(), same, other.clone(), other];
         let stop = Some(Stop::Different(2, vec!["x-etcd-index".into()]));
-        let played = Played { exchanges, exceptions: Vec::new(), stop };
+        let played = Played { exchanges, stop, ..Played::default() };
         let told = transcript(&played, Kind::Quorate);
         let expected = "\
 curl -sg --path-as-is -i \"$at\"'/a'

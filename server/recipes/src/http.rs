@@ -20,7 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::timeout;
 
-use crate::store::{Failure, Refusal, Reply, Request, Store};
+use crate::store::{Failure, Refusal, Reply, Request, Store, code};
 
 /// How long to wait for an answer: a little longer than a server without quorum takes
 /// to say so.
@@ -108,7 +108,8 @@ impl Http {
             }
             Err(_) => return Err(Failure::Unknown(format!("half an answer in {TIMEOUT:?}"))),
         };
-        if !status.is_success() {
+        // A watch that waited and cannot go on says so behind its 200.
+        if !status.is_success() || body.starts_with(b"{\"errorCode\":") {
             return Err(failure(status, &headers, &body));
         }
         match serde_json::from_slice(&body) {
@@ -212,20 +213,22 @@ fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
         error_code: u16,
         message: String,
         cause: String,
+        index: u64,
     }
-    let Body { error_code: code, message, cause } =
-        serde_json::from_slice(body).unwrap_or_else(|_| Body {
+    let Body { error_code: code, message, cause, index } = serde_json::from_slice(body)
+        .unwrap_or_else(|_| Body {
             cause: String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned(),
             ..Body::default()
         });
     let refused = headers.get("x-quorate-outcome").is_some_and(|it| it == "refused");
-    let is_passing = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
+    let is_passing = status.is_server_error()
+        || status == StatusCode::REQUEST_TIMEOUT
+        || matches!(code, code::RAFT | code::ELECTION);
     match (is_passing, refused) {
         (true, true) => Failure::NotDone(format!("{status}: {message}: {cause}")),
         (true, false) => Failure::Unknown(format!("{status}: {message}: {cause}")),
         (false, _) => {
             let message = if message.is_empty() { status.to_string() } else { message };
-            let index = number(headers, "x-etcd-index");
             Failure::Refused(Refusal { code, message, cause, index })
         }
     }

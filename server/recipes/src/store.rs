@@ -193,6 +193,10 @@ pub mod code {
     pub const COMPARE_FAILED: u16 = 101;
     /// Key already exists.
     pub const EXISTS: u16 = 105;
+    /// The cluster cannot, now.
+    pub const RAFT: u16 = 300;
+    /// Nobody leads, now.
+    pub const ELECTION: u16 = 301;
     /// The event in requested index is outdated and cleared.
     pub const CLEARED: u16 = 401;
 }

@@ -169,6 +169,27 @@ async fn a_quiet_watch_ends_with_its_patience_and_tells_its_index() {
     tokio::time::timeout(Duration::from_secs(30), serving).await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_watch_that_cannot_go_on_says_so_behind_its_200() {
+    let ended = |code| {
+        let line =
+            format!("{{\"errorCode\":{code},\"message\":\"M\",\"cause\":\"C\",\"index\":50}}\n");
+        answer("200 OK", "X-Etcd-Index: 41\r\n", &line)
+    };
+    let (url, _serving) = server([401, 209, 300, 301].map(ended).to_vec()).await;
+    let store = Http::new([url]).unwrap();
+    let watch = Watch { key: "/a".into(), recursive: true, wait_index: 8, patience_ms: 5_000 };
+    for code in [401, 209] {
+        let refusal = Refusal { code, message: "M".into(), cause: "C".into(), index: 50 };
+        let answer = store.request(watch.clone().into()).await;
+        assert_eq!(answer, Err(Failure::Refused(refusal)));
+    }
+    for _ in 0..2 {
+        let answer = store.request(watch.clone().into()).await;
+        assert!(matches!(answer, Err(Failure::Unknown(_))), "{answer:?}");
+    }
+}
+
 #[test]
 fn endpoints_are_checked() {
     for wrong in ["", "127.0.0.1:2379", "https://h:1", "http://", "http://h:1/x", "http://h h"] {

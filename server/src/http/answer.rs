@@ -1,5 +1,6 @@
 //! Answers on the wire: statuses, headers and bodies as etcd has them.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use hyper::header::{
     CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
-use quorate_engine::tree::{Action, Cleared, Event, Fault, FaultCode};
+use quorate_engine::tree::{Action, Event, Fault, FaultCode};
 use quorate_engine::{Bound, Lost, Position, Refused, View};
 use serde::Serialize;
 
@@ -62,18 +63,85 @@ struct ErrorBody<'a> {
     index: u64,
 }
 
+/// A refusal in etcd's words.
+struct Words<'a> {
+    status: StatusCode,
+    code: u16,
+    message: &'static str,
+    cause: Cow<'a, str>,
+    index: u64,
+}
+
+fn words(refused: &Refused) -> Words<'_> {
+    let (status, code, message, index) = match refused {
+        Refused::Tree { fault, .. } => return fault.into(),
+        Refused::Cleared(cleared) => (StatusCode::BAD_REQUEST, 401, CLEARED, cleared.index),
+        Refused::Bound(bound) if is_its_own(*bound) => {
+            (StatusCode::BAD_REQUEST, 209, INVALID_FIELD, 0)
+        }
+        Refused::Bound(_) => (StatusCode::SERVICE_UNAVAILABLE, 300, RAFT_ERROR, 0),
+        Refused::NoLeader | Refused::LeaderChanged | Refused::Deadline | Refused::Stopping => {
+            (StatusCode::SERVICE_UNAVAILABLE, 301, "During Leader Election", 0)
+        }
+    };
+    Words { status, code, message, cause: refused.to_string().into(), index }
+}
+
+/// Whether a request exceeds a bound by itself, which is the client's fault, and not
+/// together with all others, which is a matter of time.
+fn is_its_own(bound: Bound) -> bool {
+    match bound {
+        Bound::KeyBytes | Bound::ValueBytes | Bound::Depth | Bound::AttributeBytes => true,
+        Bound::PendingWrites
+        | Bound::PendingBytes
+        | Bound::PendingReads
+        | Bound::UncommittedBytes
+        | Bound::LogBytes
+        | Bound::Watches => false,
+    }
+}
+
+impl<'a> From<&'a Fault> for Words<'a> {
+    fn from(fault: &'a Fault) -> Self {
+        let status = match fault.code {
+            FaultCode::KeyNotFound => StatusCode::NOT_FOUND,
+            FaultCode::NotFile | FaultCode::DirectoryNotEmpty => StatusCode::FORBIDDEN,
+            FaultCode::CompareFailed | FaultCode::NodeExists => StatusCode::PRECONDITION_FAILED,
+            FaultCode::NotDirectory | FaultCode::RootReadOnly | FaultCode::ValueRequired => {
+                StatusCode::BAD_REQUEST
+            }
+        };
+        let (code, message) = (fault.code.number(), fault.code.message());
+        Self { status, code, message, cause: fault.cause.as_str().into(), index: fault.index }
+    }
+}
+
+impl<'a> Words<'a> {
+    /// What is said at no index.
+    fn new(
+        status: StatusCode,
+        code: u16,
+        message: &'static str,
+        cause: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        Self { status, code, message, cause: cause.into(), index: 0 }
+    }
+
+    fn line(&self) -> Vec<u8> {
+        let Self { code: error_code, message, ref cause, index, .. } = *self;
+        line(&ErrorBody { error_code, message, cause, index })
+    }
+}
+
 /// What a watch is told when it cannot go on: etcd's words, and a newline.
 pub fn error_line(refused: &Refused) -> Vec<u8> {
-    let cause = refused.to_string();
-    let (error_code, message, index) = match refused {
-        Refused::Cleared(cleared) => (401, CLEARED, cleared.index),
-        Refused::Bound(_) => (300, "Raft Internal Error", 0),
-        _ => (301, "During Leader Election", 0),
-    };
-    line(&ErrorBody { error_code, message, cause: &cause, index })
+    words(refused).line()
 }
 
 const CLEARED: &str = "The event in requested index is outdated and cleared";
+const RAFT_ERROR: &str = "Raft Internal Error";
+const INVALID_FIELD: &str = "Invalid field";
+const INVALID_FORM: &str = "Invalid POST form";
 
 fn line(body: &impl Serialize) -> Vec<u8> {
     let mut line = json::to_vec(body);
@@ -119,25 +187,9 @@ impl KeyAnswers {
         answer
     }
 
-    /// A watch asked for what has left the history window.
-    pub fn cleared(&self, cleared: &Cleared) -> Answer {
-        let cause = cleared.to_string();
-        let mut answer = self.error(StatusCode::BAD_REQUEST, 401, CLEARED, &cause, cleared.index);
-        answer.headers_mut().insert(HISTORY_FIRST, cleared.first.into());
-        answer
-    }
-
     /// The tree refused.
     pub fn fault(&self, fault: &Fault) -> Answer {
-        let status = match fault.code {
-            FaultCode::KeyNotFound => StatusCode::NOT_FOUND,
-            FaultCode::NotFile | FaultCode::DirectoryNotEmpty => StatusCode::FORBIDDEN,
-            FaultCode::CompareFailed | FaultCode::NodeExists => StatusCode::PRECONDITION_FAILED,
-            FaultCode::NotDirectory | FaultCode::RootReadOnly | FaultCode::ValueRequired => {
-                StatusCode::BAD_REQUEST
-            }
-        };
-        self.error(status, fault.code.number(), fault.code.message(), &fault.cause, fault.index)
+        self.error(&fault.into())
     }
 
     /// The parameters are wrong.
@@ -146,75 +198,59 @@ impl KeyAnswers {
             201 => "PrevValue is Required in POST form",
             202 => "The given TTL in POST form is not a number",
             203 => "The given index in POST form is not a number",
-            210 => "Invalid POST form",
+            210 => INVALID_FORM,
             211 => "Value provided on refresh",
             212 => "A TTL must be provided on refresh",
-            _ => "Invalid field",
+            _ => INVALID_FIELD,
         };
-        self.error(StatusCode::BAD_REQUEST, error.code, message, &error.cause, 0)
+        self.error(&Words::new(StatusCode::BAD_REQUEST, error.code, message, error.cause.as_str()))
     }
 
     /// It certainly did not happen.
     pub fn refused(&self, refused: &Refused) -> Answer {
+        let mut answer = self.error(&words(refused));
         match refused {
-            Refused::Tree { fault, .. } => self.fault(fault),
-            Refused::Bound(bound) => self.bound(*bound),
-            Refused::Cleared(cleared) => self.cleared(cleared),
-            Refused::NoLeader | Refused::LeaderChanged | Refused::Deadline | Refused::Stopping => {
-                self.unavailable(301, "During Leader Election", &refused.to_string())
+            Refused::Tree { .. } => answer,
+            Refused::Cleared(cleared) => {
+                answer.headers_mut().insert(HISTORY_FIRST, cleared.first.into());
+                answer
             }
+            _ => refusing(answer),
         }
     }
 
     /// Nobody can say whether it happened.
     pub fn lost(&self, lost: Lost) -> Answer {
         tracing::debug!("a write was lost: {lost}");
-        let mut answer = self.error(
+        let mut answer = self.error(&Words::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             300,
-            "Raft Internal Error",
+            RAFT_ERROR,
             "etcdserver: request timed out",
-            0,
-        );
+        ));
         answer.headers_mut().insert(OUTCOME, HeaderValue::from_static("unknown"));
         answer
     }
 
-    /// A bound that the request itself exceeds is the client's fault; one that
-    /// all requests together exceed is a matter of time.
-    fn bound(&self, bound: Bound) -> Answer {
-        match bound {
-            Bound::KeyBytes | Bound::ValueBytes | Bound::Depth | Bound::AttributeBytes => {
-                let cause = format!("over the bound {bound}");
-                refusing(self.error(StatusCode::BAD_REQUEST, 209, "Invalid field", &cause, 0))
-            }
-            Bound::PendingWrites
-            | Bound::PendingBytes
-            | Bound::PendingReads
-            | Bound::UncommittedBytes
-            | Bound::LogBytes
-            | Bound::Watches => self.over_bound(&bound.to_string()),
-        }
-    }
-
     /// A bound that all requests together exceed.
     pub fn over_bound(&self, bound: &str) -> Answer {
-        self.unavailable(300, "Raft Internal Error", &format!("over the bound {bound}"))
+        refusing(self.error(&Words::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            300,
+            RAFT_ERROR,
+            format!("over the bound {bound}"),
+        )))
     }
 
     /// A body did not arrive in time: 408, and the connection ends.
     pub fn late_body(&self) -> Answer {
-        let cause = "the body did not arrive in time";
-        let answer = self.error(StatusCode::REQUEST_TIMEOUT, 210, "Invalid POST form", cause, 0);
-        let mut answer = refusing(answer);
+        let mut answer = refusing(self.error(&Words::new(
+            StatusCode::REQUEST_TIMEOUT,
+            210,
+            INVALID_FORM,
+            "the body did not arrive in time",
+        )));
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        answer
-    }
-
-    fn unavailable(&self, code: u16, message: &'static str, cause: &str) -> Answer {
-        let answer = self.error(StatusCode::SERVICE_UNAVAILABLE, code, message, cause, 0);
-        let mut answer = refusing(answer);
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         answer
     }
 
@@ -229,21 +265,9 @@ impl KeyAnswers {
         answer
     }
 
-    fn error(
-        &self,
-        status: StatusCode,
-        error_code: u16,
-        message: &'static str,
-        cause: &str,
-        index: u64,
-    ) -> Answer {
-        let body = ErrorBody { error_code, message, cause, index };
-        self.answer(status, line(&body), index)
-    }
-
-    fn answer(&self, status: StatusCode, body: Vec<u8>, index: u64) -> Answer {
-        let mut answer = plain(status, JSON, body);
-        self.mark(&mut answer, index);
+    fn error(&self, words: &Words<'_>) -> Answer {
+        let mut answer = plain(words.status, JSON, words.line());
+        self.mark(&mut answer, words.index);
         answer
     }
 
@@ -325,9 +349,15 @@ pub fn allow_all_origins(mut answer: Answer) -> Answer {
     answer
 }
 
-/// Says that what was asked for certainly did not happen.
+/// Says that what was asked for certainly did not happen, and when to try again if
+/// that may help.
 fn refusing(mut answer: Answer) -> Answer {
-    answer.headers_mut().insert(OUTCOME, HeaderValue::from_static("refused"));
+    let unavailable = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let headers = answer.headers_mut();
+    headers.insert(OUTCOME, HeaderValue::from_static("refused"));
+    if unavailable {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     answer
 }
 

@@ -1,5 +1,6 @@
 //! Keys and listings as they are read, part by part: however large a directory is,
-//! no more than a part of its listing is in memory, and no thread is kept for long.
+//! no more than a part of its listing is in memory, but for the listing with which a
+//! watch begins, and no thread is kept for long.
 
 use std::convert::Infallible;
 use std::pin::Pin;

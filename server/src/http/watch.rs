@@ -55,7 +55,7 @@ pub fn serve(server: &Server, path: Path, form: &Form) -> Answer {
             let events = Events::new(server, watch, form.stream, initial, missed);
             server.answers.watching(events, view.tree.history_first(), at)
         }
-        Err(cleared) => server.answers.cleared(&cleared),
+        Err(cleared) => server.answers.refused(&Refused::Cleared(cleared)),
     }
 }
 

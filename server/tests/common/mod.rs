@@ -1,6 +1,8 @@
 //! Real `quorate` processes on loopback, and a small blocking HTTP client.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+#[path = "../../examples/common/process.rs"]
+mod process;
 mod watcher;
 
 pub use watcher::Watcher;
@@ -8,13 +10,13 @@ pub use watcher::Watcher;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use process::free_port;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.
@@ -153,7 +155,8 @@ impl Member {
         self.wait_for(path, |_| true)
     }
 
-    fn wait_for(&self, path: &str, enough: impl Fn(&Answer) -> bool) -> Answer {
+    /// The first answer that is enough; it is asked again and again.
+    pub fn wait_for(&self, path: &str, enough: impl Fn(&Answer) -> bool) -> Answer {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             match Client::new(&self.address).request("GET", path, None) {
@@ -256,20 +259,6 @@ fn quorate(flags: &[String]) -> Command {
         command.env_remove(name);
     }
     command
-}
-
-/// A port nobody listens on, below those that the system gives to clients, and
-/// never the same one twice in one process.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let spread = (std::process::id() % 97) as u16 * 200;
-        let port = 11_000 + (spread + step) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 impl Client {
