@@ -119,12 +119,13 @@ impl Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { leaders, received, torn_tails, forwards, bounds, .. } = self;
-        let Self { expired, watched, cleared, recipe, .. } = self;
+        let Self { expired, watched, cleared, calms, recipe, contended, .. } = self;
         write!(
             f,
             "{leaders} leaders, {received} snapshots received, {torn_tails} torn tails, {forwards} \
              forwards, {bounds} refused for a bound, {expired} expired, {watched} watches shown \
-             something, {cleared} cleared, {recipe} of the recipe"
+             something, {cleared} cleared, {calms} calms under one leader, {recipe} of the \
+             recipe, {contended} contended"
         )
     }
 }
