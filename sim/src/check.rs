@@ -7,16 +7,18 @@
 
 pub mod durable;
 mod effect;
+mod expiry;
 mod hint;
-mod hours;
 pub mod linearizable;
 pub mod local_reads;
+mod replay;
 pub mod search;
 pub mod ttl;
 mod violation;
 pub mod watches;
 
 pub use hint::Hint;
+pub use replay::Replay;
 pub use violation::Violation;
 
 use crate::history::History;

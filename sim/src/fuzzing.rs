@@ -17,7 +17,8 @@ use crate::program::{compare, decode};
 /// A target: panics when something is wrong.
 pub type Target = fn(&[u8]);
 
-/// Every target under its name.
+/// Every target below the server, under its name. The one in the server is
+/// `quorate_server::request_parse`.
 pub const TARGETS: [(&str, Target); 3] = [
     ("wal_recover", wal_recover),
     ("message_decode", message_decode),

@@ -4,7 +4,7 @@
 mod judge;
 mod watch;
 
-pub use watch::{concerns, watch};
+pub use watch::{concerns, first_index, watch};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

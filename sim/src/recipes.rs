@@ -5,7 +5,7 @@
 //! await and comes back under another name, its clock runs too fast or too slow, and
 //! its requests go to nodes that have troubles of their own. What it does stands in
 //! the recipe's file, and so does the oracle: a function of what processes noted
-//! down, each note with the true time. No oracle looks into an engine. Three
+//! down, each note with the true time. No oracle looks into an engine. Four
 //! compare what they were told with the events of the run, which the checkers of
 //! histories verify.
 
@@ -32,14 +32,15 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use quorate_engine::tree::Event;
 use quorate_recipes::Refusal;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::Client;
 pub(crate) use process::Processes;
 
-use crate::check::Hint;
 use crate::check::ttl::Pace;
+use crate::check::{Hint, Replay};
 use crate::history::Seconds;
 
 /// One second, in ns.
@@ -132,8 +133,24 @@ impl<T> Notes<T> {
     }
 }
 
-/// What an oracle says: what is wrong, or how often what the recipe is for happened.
-pub(crate) type Verdict = Result<u64, String>;
+/// What an oracle says: what is wrong, or what happened how often.
+pub(crate) type Verdict = Result<Happened, String>;
+
+/// How often something happened that makes an oracle's word worth something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Happened {
+    /// What the recipe is for.
+    pub recipe: u64,
+    /// What only happens when processes are in each other's way.
+    pub contended: u64,
+}
+
+impl Happened {
+    /// What the recipe is for, so often.
+    fn often(recipe: usize) -> Self {
+        Self { recipe: recipe as u64, contended: 0 }
+    }
+}
 
 /// What an oracle knows beside the notes. Times are true, in ns.
 pub(crate) struct End<'a> {
@@ -155,6 +172,16 @@ impl End<'_> {
         self.lives.get(&who.id) == Some(&who.life)
     }
 
+    /// Every event in order.
+    fn events(&self) -> Result<Vec<&Arc<Event>>, String> {
+        self.hint.in_order().map_err(|violation| violation.to_string())
+    }
+
+    /// The tree at any moment.
+    fn replay(&self) -> Result<Replay<'_>, String> {
+        Replay::new(self.hint).map_err(|violation| violation.to_string())
+    }
+
     /// Of processes with greater numbers than this, the lives that have not ended.
     fn living_beyond(&self, id: u64) -> impl Iterator<Item = Who> {
         self.lives.range(id + 1..).map(|(&id, &life)| Who { id, life })
@@ -172,12 +199,6 @@ impl End<'_> {
             before = at;
         }
         Ok(())
-    }
-
-    /// How long a key that was given so many seconds to live is there at least,
-    /// counted from before the request.
-    fn shortest(&self, ttl: u64) -> u64 {
-        (ttl * 1_000).div_ceil(self.pace.tick_ms) * self.pace.shortest_ns
     }
 }
 

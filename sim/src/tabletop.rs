@@ -112,6 +112,9 @@ impl Tabletop {
 
     /// One tick interval passes for every node that is up, and all that follows
     /// happens.
+    ///
+    /// # Errors
+    /// When there is no end to it, or a property objects.
     pub fn pass(&mut self) -> Result<(), Mishap> {
         let up: Vec<NodeId> = self.ids().filter(|id| self.is_up(*id)).collect();
         up.into_iter().try_for_each(|id| self.tick(id))?;
@@ -119,6 +122,9 @@ impl Tabletop {
     }
 
     /// A node's wall clock jumps by so many ms.
+    ///
+    /// # Errors
+    /// When there is no such node.
     pub fn jump(&mut self, id: NodeId, ms: i64) -> Result<(), Mishap> {
         self.node(id)?.wall_offset_ms += ms;
         Ok(())

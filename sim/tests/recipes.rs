@@ -6,17 +6,29 @@ mod common;
 use common::{load, names};
 use quorate_sim::weather::{Scenario, Seen, run};
 
-/// What 20 seeds of every file must have seen at least, and how often what the recipe
-/// is for must have happened. Well below what is usual, so that chance does not decide.
-fn least(recipe: u64) -> Seen {
-    let (leaders, received, forwards) = (40, 5, 1_000);
+/// What 20 seeds of every file must have seen at least, how often what the recipe is
+/// for must have happened, and how often processes must have been in each other's way.
+/// Well below what is usual, so that chance does not decide.
+fn least((recipe, contended): (u64, u64)) -> Seen {
+    let (leaders, received, forwards, calms) = (40, 5, 1_000, 15);
     let (watched, cleared, expired) = (100, 5, 100);
     let rest = Seen::default();
-    Seen { leaders, received, forwards, watched, cleared, expired, recipe, ..rest }
+    Seen {
+        leaders,
+        received,
+        forwards,
+        watched,
+        cleared,
+        expired,
+        calms,
+        recipe,
+        contended,
+        ..rest
+    }
 }
 
 macro_rules! recipes {
-    ($($name:ident: $least:literal),+ $(,)?) => {
+    ($($name:ident: $least:expr),+ $(,)?) => {
         $(#[test] fn $name() {
             common::weather("recipes", &stringify!($name).replace('_', "-"), least($least));
         })+
@@ -25,17 +37,17 @@ macro_rules! recipes {
 }
 
 recipes! {
-    recipe_balance: 5_000,
-    recipe_condition: 800,
-    recipe_config: 200,
-    recipe_directory: 80,
-    recipe_election: 120,
-    recipe_fair_lock: 100,
-    recipe_index_builder: 200,
-    recipe_lock: 120,
-    recipe_monitor: 60,
-    recipe_queue: 800,
-    recipe_registry: 250,
+    recipe_balance: (5_000, 0),
+    recipe_condition: (800, 0),
+    recipe_config: (200, 0),
+    recipe_directory: (80, 0),
+    recipe_election: (120, 0),
+    recipe_fair_lock: (100, 100),
+    recipe_index_builder: (200, 0),
+    recipe_lock: (120, 5),
+    recipe_monitor: (60, 0),
+    recipe_queue: (800, 0),
+    recipe_registry: (250, 0),
 }
 
 #[test]

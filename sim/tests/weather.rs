@@ -18,7 +18,9 @@ fn least(name: &str) -> Seen {
         expired,
         bounds: 0,
         torn_tails: 0,
+        calms: 15,
         recipe: 0,
+        contended: 0,
     };
     match name {
         "five-crashes" => Seen { torn_tails: 5, leaders: 60, ..storm },

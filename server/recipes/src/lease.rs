@@ -19,7 +19,7 @@ use crate::race::{Either, first};
 use crate::store::{Delete, Node, Put, Refusal, Store, code};
 
 /// How long after a request a TTL that it set is believed in, in ms.
-fn belief_ms(ttl: u64) -> u64 {
+pub fn belief_ms(ttl: u64) -> u64 {
     ttl.saturating_mul(2_000) / 3
 }
 

@@ -42,6 +42,11 @@ impl Registration {
         &self.lease.key
     }
 
+    /// How often to beat, in ms.
+    pub fn beat_ms(&self) -> u64 {
+        self.lease.beat_ms()
+    }
+
     /// One beat.
     pub async fn beat(&mut self, store: &impl Store) -> Result<(), Refusal> {
         if !self.lease.keep(store).await? {
@@ -54,7 +59,7 @@ impl Registration {
     /// Beats for ever.
     pub async fn serve(&mut self, store: &impl Store) -> Result<Infallible, Refusal> {
         loop {
-            store.sleep(self.lease.beat_ms()).await;
+            store.sleep(self.beat_ms()).await;
             self.beat(store).await?;
         }
     }

@@ -3,9 +3,8 @@
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{NodeView, Path, Read};
 
-use super::{Hint, Violation};
+use super::{Hint, Replay, Violation};
 use crate::history::{History, Operation};
-use crate::model::Model;
 
 /// The whole tree as a healthy node shows it at the end: a recursive read of the
 /// root.
@@ -56,12 +55,8 @@ fn check_kept(operation: &Operation, hint: &Hint) -> Result<(), Violation> {
 }
 
 fn check_state(hint: &Hint, last: &Final) -> Result<(), Violation> {
-    let mut model = Model::new(hint.genesis());
-    for event in hint.in_order()? {
-        if event.index() <= last.store_index {
-            model.install(event);
-        }
-    }
+    let mut replay = Replay::new(hint)?;
+    let model = replay.at(last.store_index);
     model.tell_time(last.clock);
     let read = Read { path: Path::root(), recursive: true };
     let expected = model.read(&read).expect("the root is always there");

@@ -15,7 +15,7 @@
 //!
 //! Time is part of every place: an answer names the clock that its times to live
 //! are counted from, and an event the one it happened at. So what has to expire
-//! before an event or an answer is known exactly, and [`Hours`] holds the nodes to
+//! before an event or an answer is known exactly, and [`Expiry`] holds the nodes to
 //! it: what goes is what was due first, and nothing that is due stays.
 //!
 //! Local reads may be old and are judged elsewhere, but what they have seen has
@@ -33,7 +33,7 @@ use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Action, Event};
 
 use super::effect::Unknown;
-use super::hours::Hours;
+use super::expiry::Expiry;
 use super::{Hint, Violation, durable};
 use crate::history::{Answer, History, Moment, Op, OpId, Operation};
 use crate::model::Model;
@@ -45,15 +45,15 @@ pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
     placed_in_time(history, &events)?;
     let writers = writers(history)?;
     let floors = floors(history)?;
-    let mut replay = Replay {
+    let mut sweep = Sweep {
         history,
         floors,
         unknown: Unknown::new(history),
         seating: Seating::default(),
         model: Model::new(hint.genesis()),
-        hours: Hours::default(),
+        expiry: Expiry::default(),
     };
-    replay.run(&events, &writers)
+    sweep.run(&events, &writers)
 }
 
 /// Who says to have written each index.
@@ -150,16 +150,16 @@ fn placed_in_time(history: &History, events: &[&Arc<Event>]) -> Result<(), Viola
 }
 
 /// One pass over the writes, with the model beside them.
-struct Replay<'a> {
+struct Sweep<'a> {
     history: &'a History,
     floors: Vec<Floor>,
     unknown: Unknown<'a>,
     seating: Seating,
     model: Model,
-    hours: Hours,
+    expiry: Expiry,
 }
 
-impl Replay<'_> {
+impl Sweep<'_> {
     fn run(
         &mut self,
         events: &[&Arc<Event>],
@@ -171,11 +171,11 @@ impl Replay<'_> {
         loop {
             let index = self.model.store_index();
             while let Some((_, operation)) = answers.next_if(|((place, _), _)| *place == index) {
-                self.hours.answered(&mut self.model, operation)?;
+                self.expiry.answered(&mut self.model, operation)?;
                 self.check_answer(operation)?;
             }
             let Some(event) = events.next() else { break };
-            self.hours.happened(&mut self.model, event)?;
+            self.expiry.happened(&mut self.model, event)?;
             match writers.get(&event.index()) {
                 Some(&id) => self.check_answer(&self.history.operations()[id])?,
                 None if event.action == Action::Expire => {}

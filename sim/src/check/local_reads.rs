@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use quorate_engine::command::Stamp;
 
-use super::hours::Hours;
-use super::{Hint, Violation};
+use super::expiry::Expiry;
+use super::{Hint, Replay, Violation};
 use crate::history::{Answer, History, Moment, Op, OpId, Operation, Server};
-use crate::model::Model;
 
 /// Every local read equals the tree at its store index and clock, and within one
 /// life of one node no local read is older than what that node had answered before
@@ -56,21 +55,16 @@ fn check_never_back(history: &History) -> Result<(), Violation> {
 }
 
 fn check_once_true(history: &History, hint: &Hint) -> Result<(), Violation> {
-    let mut model = Model::new(hint.genesis());
-    let mut hours = Hours::default();
-    let mut events = hint.in_order()?.into_iter().peekable();
+    let (mut replay, mut expiry) = (Replay::new(hint)?, Expiry::default());
     for ((index, _), operation) in local_reads(history) {
-        while let Some(event) = events.next_if(|event| event.index() <= index) {
-            hours.happened(&mut model, event)?;
-            model.install(event);
-        }
+        let model = replay.judged_at(index, |model, event| expiry.happened(model, event))?;
         let Op::Read { read, .. } = &operation.op else { continue };
         let Answer::Read { found, at } = &operation.answer else { continue };
         if model.store_index() != index {
             let last = model.store_index();
             return Err(Violation::NoSuchIndex { operation: operation.clone().into(), last });
         }
-        hours.answered(&mut model, operation)?;
+        expiry.answered(model, operation)?;
         let expected = model.read(read);
         if *found != expected {
             let expected = Answer::Read { found: expected, at: *at }.into();

@@ -40,6 +40,19 @@ pub struct Pace {
     pub commit_ns: u64,
 }
 
+impl Pace {
+    /// In so many ticks so many ms have passed.
+    fn ticks(self, ms: u64) -> u64 {
+        ms.div_ceil(self.tick_ms)
+    }
+
+    /// How long a key that was given so many seconds to live is there at least, in ns,
+    /// counted from before the request.
+    pub fn shortest_life_ns(self, ttl: u64) -> u64 {
+        self.ticks(ttl.saturating_mul(1_000)).saturating_mul(self.shortest_ns)
+    }
+}
+
 /// When any node first showed what was applied at a store index, in ns.
 pub type Shown = BTreeMap<u64, u64>;
 
@@ -98,7 +111,7 @@ pub fn never_early(
         let Some(((operation, ttl), &gone)) = before.zip(shown.get(&event.index())) else {
             continue;
         };
-        let least_ns = ticks(ttl.saturating_mul(1_000), pace).saturating_mul(pace.shortest_ns);
+        let least_ns = pace.shortest_life_ns(ttl);
         let lived_ns = gone.saturating_sub(operation.called_at);
         if lived_ns < least_ns {
             let (event, operation) = ((**event).clone().into(), operation.clone().into());
@@ -127,7 +140,7 @@ pub fn never_late(hint: &Hint, shown: &Shown, calm: Calm, pace: Pace) -> Result<
             let deadline = event.stamp.cluster_ms.saturating_add(ms);
             let clock = event.stamp.cluster_ms;
             let clock = if now > calm.from_ns { clock } else { calm.clock.cluster_ms };
-            let left = ticks(deadline.saturating_sub(clock), pace);
+            let left = pace.ticks(deadline.saturating_sub(clock));
             now.saturating_add(left.saturating_mul(pace.longest_ns)).saturating_add(pace.commit_ns)
         });
         given.happen(event, due_ns.map(|due_ns| (due_ns, (**event).clone())));
@@ -143,8 +156,4 @@ fn check_late(given: &Given<(u64, Event)>, now: u64) -> Result<(), Violation> {
             Err(Violation::Late { event, due_ns, seen_ns: now })
         }
     }
-}
-
-fn ticks(ms: u64, pace: Pace) -> u64 {
-    ms.div_ceil(pace.tick_ms)
 }

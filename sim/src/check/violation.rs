@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Event, NodeView};
 
-use super::watches::{Told as WatchTold, Watching};
+use super::watches::{Told, Watching};
 use crate::history::{Answer, Operation, Seconds};
 
 /// Something that must not happen.
@@ -193,75 +193,79 @@ impl fmt::Display for Violation {
             Self::Fork { one, other } => {
                 let index = one.index();
                 write!(f, "nodes differ at store index {index}: ")?;
-                write!(f, "one applied {}, another {}", Shown(&**one), Shown(&**other))
+                write!(f, "one applied {}, another {}", InShort(&**one), InShort(&**other))
             }
             Self::Gap { expected, found } => {
                 write!(f, "no node applied store index {expected}; the next known is {found}")
             }
             Self::Misplaced { operation } => {
-                write!(f, "a write answered at another place than its own: {}", Told(operation))
+                write!(f, "a write answered at another place than its own: {}", Answered(operation))
             }
             Self::NotApplied { operation } => {
-                write!(f, "an acknowledged write was never applied: {}", Told(operation))
+                write!(f, "an acknowledged write was never applied: {}", Answered(operation))
             }
             Self::Replaced { operation, applied } => {
-                write!(f, "an acknowledged write is not what was applied: {}", Told(operation))?;
-                write!(f, "\n  applied: {}", Shown(&**applied))
+                write!(
+                    f,
+                    "an acknowledged write is not what was applied: {}",
+                    Answered(operation)
+                )?;
+                write!(f, "\n  applied: {}", InShort(&**applied))
             }
             Self::Forgotten { operation, last } => {
-                write!(f, "an acknowledged write was forgotten: {}", Told(operation))?;
+                write!(f, "an acknowledged write was forgotten: {}", Answered(operation))?;
                 write!(f, "\n  the final state is at store index {last}")
             }
             Self::SharedIndex { one, other } => {
-                write!(f, "two writes at one store index: {}\n  {}", Told(one), Told(other))
+                write!(f, "two writes at one store index: {}\n  {}", Answered(one), Answered(other))
             }
             Self::Phantom { event, suspect } => fmt_phantom(f, event, suspect.as_deref()),
             Self::Wrong { operation, expected } => {
-                write!(f, "a wrong answer: {}", Told(operation))?;
-                write!(f, "\n  the model says: {}", Shown(&**expected))
+                write!(f, "a wrong answer: {}", Answered(operation))?;
+                write!(f, "\n  the model says: {}", InShort(&**expected))
             }
             Self::NoSuchIndex { operation, last } => {
-                write!(f, "an answer from a store index that never was: {}", Told(operation))?;
+                write!(f, "an answer from a store index that never was: {}", Answered(operation))?;
                 write!(f, "\n  the last one below it is {last}")
             }
             Self::OutOfOrder { before, after } => {
-                write!(f, "real time was not respected: {}", Told(after))?;
-                write!(f, "\n  had been answered before it was called: {}", Told(before))
+                write!(f, "real time was not respected: {}", Answered(after))?;
+                write!(f, "\n  had been answered before it was called: {}", Answered(before))
             }
             Self::WentBack { before, after } => {
-                write!(f, "a node went back in time: {}", Told(after))?;
-                write!(f, "\n  it had answered before: {}", Told(before))
+                write!(f, "a node went back in time: {}", Answered(after))?;
+                write!(f, "\n  it had answered before: {}", Answered(before))
             }
             Self::OutOfTime { operation } => {
-                write!(f, "an answer by a clock that its place never had: {}", Told(operation))
+                write!(f, "an answer by a clock that its place never had: {}", Answered(operation))
             }
             Self::ClockWentBack { before, after } => {
-                write!(f, "the clock went back: {}", Told(after))?;
-                write!(f, "\n  had been answered before it was called: {}", Told(before))
+                write!(f, "the clock went back: {}", Answered(after))?;
+                write!(f, "\n  had been answered before it was called: {}", Answered(before))
             }
             Self::StampFell { event, before } => {
                 let before = before.cluster_ms;
-                write!(f, "the clock went back from {before} ms: {}", Shown(&**event))
+                write!(f, "the clock went back from {before} ms: {}", InShort(&**event))
             }
             Self::NotDue { event, first } => {
-                write!(f, "it was not to expire: {}", Shown(&**event))?;
+                write!(f, "it was not to expire: {}", InShort(&**event))?;
                 match first {
-                    Some(first) => write!(f, "\n  due was: {}", Shown(&**first)),
+                    Some(first) => write!(f, "\n  due was: {}", InShort(&**first)),
                     None => f.write_str("\n  nothing was due"),
                 }
             }
             Self::Overdue { event } => {
-                write!(f, "its time is over and it is still there: {}", Shown(&**event))
+                write!(f, "its time is over and it is still there: {}", InShort(&**event))
             }
             Self::Early { event, operation, lived_ns, least_ns } => {
                 let (lived, least) = (Seconds(*lived_ns), Seconds(*least_ns));
-                write!(f, "it went after {lived} of at least {least}: {}", Shown(&**event))?;
-                write!(f, "\n  its time to live was given by {}", Told(operation))
+                write!(f, "it went after {lived} of at least {least}: {}", InShort(&**event))?;
+                write!(f, "\n  its time to live was given by {}", Answered(operation))
             }
             Self::Late { event, due_ns, seen_ns } => {
                 let (due, seen) = (Seconds(*due_ns), Seconds(*seen_ns));
                 write!(f, "it should have gone by {due}, and stayed to {seen}: ")?;
-                Shown(&**event).fmt(f)
+                InShort(&**event).fmt(f)
             }
             Self::WatchedWrong { watching, expected } => {
                 write!(f, "a watch was told wrongly: {watching}\n  it is concerned by {expected:?}")
@@ -273,8 +277,8 @@ impl fmt::Display for Violation {
                 write!(f, "a watch was told of a time that never was: {watching}")
             }
             Self::FinalState { index, found, expected } => {
-                write!(f, "the final state at store index {index} is {}", Shown(&**found))?;
-                write!(f, "\n  the model says: {}", Shown(&**expected))
+                write!(f, "the final state at store index {index} is {}", InShort(&**found))?;
+                write!(f, "\n  the model says: {}", InShort(&**expected))
             }
         }
     }
@@ -285,7 +289,7 @@ fn fmt_phantom(
     event: &Event,
     suspect: Option<&Operation>,
 ) -> fmt::Result {
-    write!(f, "nobody can have done what was applied: {}", Shown(event))?;
+    write!(f, "nobody can have done what was applied: {}", InShort(event))?;
     let Some(operation) = suspect else { return f.write_str("\n  no write is like it") };
     let why = match operation.answer {
         Answer::Written { .. } => "it had been applied already",
@@ -293,7 +297,7 @@ fn fmt_phantom(
         Answer::Lost => "it was applied already, or called too late",
         Answer::Read { .. } => "it is a read",
     };
-    write!(f, "\n  like it, but {why}: {}", Told(operation))
+    write!(f, "\n  like it, but {why}: {}", Answered(operation))
 }
 
 impl fmt::Display for Watching {
@@ -303,34 +307,34 @@ impl fmt::Display for Watching {
         write!(f, "at most {})\n    was told: ", watch.limit)?;
         match told {
             None => f.write_str("nothing so far"),
-            Some(WatchTold::Shown { events, at }) => {
+            Some(Told::Shown { events, at }) => {
                 let indexes: Vec<u64> = events.iter().map(|event| event.index()).collect();
                 write!(f, "{indexes:?} at {}", at.store_index)
             }
-            Some(WatchTold::Cleared(cleared)) => write!(f, "{cleared} at {}", cleared.index),
+            Some(Told::Cleared(cleared)) => write!(f, "{cleared} at {}", cleared.index),
         }
     }
 }
 
 /// An operation with its answer.
-struct Told<'a>(&'a Operation);
+struct Answered<'a>(&'a Operation);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for Answered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n    was told: {}", self.0, Shown(&self.0.answer))
+        write!(f, "{}\n    was told: {}", self.0, InShort(&self.0.answer))
     }
 }
 
 /// What the tree said, in short.
-struct Shown<'a, T>(&'a T);
+struct InShort<'a, T>(&'a T);
 
-impl fmt::Display for Shown<'_, Answer> {
+impl fmt::Display for InShort<'_, Answer> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Answer::Written { event, .. } => Shown(&**event).fmt(f),
+            Answer::Written { event, .. } => InShort(&**event).fmt(f),
             Answer::Fault { fault, .. } => write!(f, "{fault} at {}", fault.index),
             Answer::Read { found: Ok(node), at } => {
-                write!(f, "{} at {}", Shown(node), at.store_index)
+                write!(f, "{} at {}", InShort(node), at.store_index)
             }
             Answer::Read { found: Err(fault), at } => write!(f, "{fault} at {}", at.store_index),
             Answer::Refused => f.write_str("refused, it did not happen"),
@@ -339,19 +343,19 @@ impl fmt::Display for Shown<'_, Answer> {
     }
 }
 
-impl fmt::Display for Shown<'_, Event> {
+impl fmt::Display for InShort<'_, Event> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = self.0;
-        write!(f, "{} {}", event.action.as_str(), Shown(&event.node))?;
+        write!(f, "{} {}", event.action.as_str(), InShort(&event.node))?;
         write!(f, " at {} ms", event.stamp.cluster_ms)?;
         match &event.prev {
-            Some(prev) => write!(f, ", before {}", Shown(prev)),
+            Some(prev) => write!(f, ", before {}", InShort(prev)),
             None => Ok(()),
         }
     }
 }
 
-impl fmt::Display for Shown<'_, NodeView> {
+impl fmt::Display for InShort<'_, NodeView> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let node = self.0;
         write!(f, "{}", node.path)?;
@@ -371,7 +375,7 @@ impl fmt::Display for Shown<'_, NodeView> {
         }
         f.write_str(" {")?;
         for (at, below) in node.nodes.iter().enumerate() {
-            write!(f, "{}{}", if at == 0 { "" } else { "; " }, Shown(below))?;
+            write!(f, "{}{}", if at == 0 { "" } else { "; " }, InShort(below))?;
         }
         f.write_str("}")
     }

@@ -101,7 +101,7 @@ fn check_cleared(
 ) -> Result<(), Violation> {
     let watch = &watching.watch;
     let skipped = asked.checked_sub(1).and_then(|end| expected(watch, events, end).next());
-    let right = first == (index + 1).saturating_sub(window).max(1);
+    let right = first == model::first_index(index, window);
     if right && asked < first && watch.from <= asked && skipped.is_none() {
         return Ok(());
     }

@@ -12,12 +12,18 @@ pub fn watch<'a>(
     window: u64,
     watch: &Watch,
 ) -> Result<Vec<&'a Event>, Cleared> {
-    let first = (store_index + 1).saturating_sub(window).max(1);
+    let first = first_index(store_index, window);
     if watch.from < first {
         return Err(Cleared { first, asked: watch.from, index: store_index });
     }
     let asked_for = events.into_iter().filter(|event| event.index() >= watch.from);
     Ok(asked_for.filter(|event| concerns(event, watch)).take(watch.limit).collect())
+}
+
+/// The first store index that a watch may ask for when this is the last one and
+/// `window` of them are remembered.
+pub fn first_index(store_index: u64, window: u64) -> u64 {
+    (store_index + 1).saturating_sub(window).max(1)
 }
 
 /// Whether a watch is shown an event: of its own key, if recursive of what lies

@@ -1,10 +1,10 @@
-//! A node that has been born again shows no watch anything, and lets none wait,
+//! A node that has been born again tells no watch anything, and lets none wait,
 //! until it is ready: before that its tree may be older than what it once showed
-//! (ARCHITECTURE.md, "View::ready" in the engine).
+//! (`View::ready` in the engine).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_engine::{Done, Input, NodeId, Outcome, Output, Request, RequestId};
+use quorate_engine::{Done, Input, NodeId, Outcome, Output, Refused, Request, RequestId};
 
 use super::{Observation, Property};
 
@@ -14,8 +14,8 @@ pub(super) struct Ready(BTreeMap<NodeId, Watches>);
 #[derive(Debug, Default)]
 struct Watches {
     waiting: BTreeSet<RequestId>,
-    /// Some watch has been shown something since the last view.
-    shown: bool,
+    /// Some watch has been told something of the tree since the last view.
+    told: bool,
 }
 
 impl Property for Ready {
@@ -35,12 +35,15 @@ impl Property for Ready {
             }
             Observation::Out(Output::Reply { id, outcome }) => {
                 watches.waiting.remove(id);
-                watches.shown |= matches!(outcome, Outcome::Done(Done::Watched { .. }));
+                watches.told |= matches!(
+                    outcome,
+                    Outcome::Done(Done::Watched { .. }) | Outcome::Refused(Refused::Cleared(_))
+                );
             }
-            Observation::View(view) if view.ready => watches.shown = false,
+            Observation::View(view) if view.ready => watches.told = false,
             Observation::View(_) => {
-                if watches.shown {
-                    return Err("a watch was shown something".into());
+                if watches.told {
+                    return Err("a watch was told of its tree".into());
                 }
                 if let Some(id) = watches.waiting.first() {
                     return Err(format!("watch {id} was let wait"));

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::message::{RaftKind, RaftMessage};
-use quorate_engine::tree::{Path, Tree, Watch};
+use quorate_engine::tree::{Cleared, Path, Tree, Watch};
 use quorate_engine::{
-    Change, Content, DiskOp, Done, Entry, FileName, Lost, Member, Outcome, Request, Role, Write,
+    Change, Content, DiskOp, Done, Entry, FileName, Lost, Member, Outcome, Refused, Request, Role,
+    Write,
 };
 
 use super::*;
+use crate::model::Model;
 
 /// What happened, to whom.
 enum Fact {
@@ -287,7 +289,7 @@ fn answers_that_do_not_fit() {
     let name = "every request is answered once";
     let ask = || (1, Fact::In(Input::Client { id: 7, request: Request::Read }));
     let reply = |outcome| (1, Fact::Out(Output::Reply { id: 7, outcome }));
-    let refused = || reply(Outcome::Refused(quorate_engine::Refused::NoLeader));
+    let refused = || reply(Outcome::Refused(Refused::NoLeader));
     breaks(name, vec![ask(), reply(Outcome::Lost(Lost::Deadline))]);
     breaks(name, vec![ask(), refused(), refused()]);
     breaks(name, vec![ask(), (1, Fact::In(Input::Forget { id: 7 })), refused()]);
@@ -303,7 +305,7 @@ fn answers_that_do_not_fit() {
     let nothing = Done::Watched { events: vec![], at: Default::default() };
     breaks(name, vec![watch(), reply(Outcome::Done(nothing))]);
     breaks(name, vec![watch(), reply(Outcome::Lost(Lost::Stopping))]);
-    breaks(name, vec![watch(), reply(Outcome::Refused(quorate_engine::Refused::Deadline))]);
+    breaks(name, vec![watch(), reply(Outcome::Refused(Refused::Deadline))]);
 }
 
 #[test]
@@ -314,11 +316,26 @@ fn a_watch_on_a_node_that_is_not_ready() {
     let ask = || (1, Fact::In(Input::Client { id: 7, request: watch.clone() }));
     let unready = || View { ready: false, ..view(1, Role::Follower, 1, 0) };
     let born = || (1, Fact::Born(unready()));
-    let refused =
-        Output::Reply { id: 7, outcome: Outcome::Refused(quorate_engine::Refused::NoLeader) };
     breaks(name, vec![born(), ask(), (1, Fact::Seen(unready()))]);
-    let told = vec![born(), ask(), (1, Fact::Out(refused)), (1, Fact::Seen(unready()))];
-    assert_eq!(objection(told), None);
+    let told = |outcome: Outcome, then: View| {
+        let reply = Output::Reply { id: 7, outcome };
+        vec![born(), ask(), (1, Fact::Out(reply)), (1, Fact::Seen(then))]
+    };
+    let cleared = Cleared { first: 5, asked: 4, index: 7 };
+    let gone = || Outcome::Refused(Refused::Cleared(cleared));
+    let event = Arc::new(Model::new(3).apply(&set()).expect("nothing is in its way"));
+    let content = Done::Watched { events: vec![event], at: Default::default() };
+    let shown = || Outcome::Done(content.clone());
+    breaks(name, told(shown(), unready()));
+    breaks(name, told(gone(), unready()));
+    let ready = || view(1, Role::Follower, 1, 0);
+    for good in [
+        told(shown(), ready()),
+        told(gone(), ready()),
+        told(Outcome::Refused(Refused::NoLeader), unready()),
+    ] {
+        assert_eq!(objection(good), None);
+    }
 }
 
 /// An entry that carries request `id` of n2.
@@ -359,7 +376,7 @@ fn a_write_that_happens_twice() {
 fn a_refused_write_that_happens() {
     let name = "a write happens at most once";
     let ask = || (2, Fact::In(Input::Client { id: 7, request: Request::Write(set()) }));
-    let outcome = Outcome::Refused(quorate_engine::Refused::NoLeader);
+    let outcome = Outcome::Refused(Refused::NoLeader);
     let refused = || (2, Fact::Out(Output::Reply { id: 7, outcome: outcome.clone() }));
     let shows = || (1, out(2, append(1, (0, 0), 0, vec![request_entry(1, 1, 7)])));
     let commits = || (1, out(2, append(1, (1, 1), 1, vec![])));

@@ -12,8 +12,7 @@ use quorate_recipes::balance::{Balance, Fresh};
 use quorate_recipes::{Failure, Put, Refusal, Store};
 
 use super::client::node;
-use super::{Client, End, Note, Notes, SECOND, Verdict, Who};
-use crate::model::Model;
+use super::{Client, End, Happened, Note, Notes, SECOND, Verdict, Who};
 
 const KEYS: [&str; 3] = ["/r/a", "/r/b/x", "/r/b"];
 const WRITERS: u64 = 2;
@@ -81,17 +80,13 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
         return Err(format!("in the calm only these members answered: {members:?}"));
     }
     reads.sort_by_key(|(fresh, ..)| fresh.index);
-    let mut events = end.hint.in_order().map_err(|it| it.to_string())?.into_iter().peekable();
-    let mut model = Model::new(end.hint.genesis());
+    let mut replay = end.replay()?;
     for (fresh, key, _) in &reads {
-        while let Some(event) = events.next_if(|event| event.index() <= fresh.index) {
-            model.install(event);
-        }
         let read = Read { path: Path::new(key).expect("clean"), recursive: true };
-        let truth = model.read(&read).ok().map(|view| node(&view));
+        let truth = replay.at(fresh.index).read(&read).ok().map(|view| node(&view));
         if fresh.node != truth {
             return Err(format!("{key} was {truth:?}, and read as {fresh:?}"));
         }
     }
-    Ok(reads.len() as u64)
+    Ok(Happened::often(reads.len()))
 }

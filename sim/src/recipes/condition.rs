@@ -13,7 +13,7 @@ use quorate_engine::tree::Action;
 use quorate_recipes::condition::{Rule, join, signal, wait};
 use quorate_recipes::{Refusal, Store, code};
 
-use super::{Client, End, Note, Notes, SECOND, Verdict, Who};
+use super::{Client, End, Happened, Note, Notes, SECOND, Verdict, Who};
 
 const SIZE: usize = 2;
 const FIRST: &str = "first";
@@ -116,7 +116,7 @@ type Fired = BTreeMap<(usize, u64), BTreeSet<String>>;
 
 fn fired(end: &End<'_>) -> Result<Fired, String> {
     let (mut tasks, mut fired) = (Fired::new(), Fired::new());
-    for event in end.hint.in_order().map_err(|violation| violation.to_string())? {
+    for event in end.events()? {
         let parts: Vec<&str> = event.node.path.as_str().split('/').skip(2).collect();
         let [name, number, rest @ ..] = parts.as_slice() else { continue };
         let barrier = BARRIERS.iter().position(|it| it.strip_prefix("/r/") == Some(name));
@@ -151,20 +151,20 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
         let here = calls.iter().filter(|call| call.barrier == barrier);
         let here: Vec<&Call> = here.collect();
         tasks
-            .and_then(|tasks| check(generation, first, tasks, &here, end))
+            .and_then(|tasks| check((barrier, generation), first, tasks, &here, end))
             .map_err(|what| format!("generation {generation} of {}: {what}", BARRIERS[barrier]))?;
     }
     for (at, name) in BARRIERS.iter().enumerate() {
         let times = gone.iter().filter(|((barrier, _), _)| *barrier == at).map(|(_, at)| *at);
         end.goes_on(name, times, BOUND)?;
     }
-    Ok(gone.len() as u64)
+    Ok(Happened::often(gone.len()))
 }
 
-/// One generation, whose first member was released at `first`, given the tasks that it
-/// had, and all calls at its barrier.
+/// One generation of a barrier, whose first member was released at `first`, given the
+/// tasks that it had, and all calls at the barrier.
 fn check(
-    generation: u64,
+    (barrier, generation): (usize, u64),
     first: u64,
     tasks: &BTreeSet<String>,
     calls: &[&Call],
@@ -174,7 +174,7 @@ fn check(
         let may_belong = call.went.is_none() || call.belongs(generation);
         call.name.is_none() && call.at < first && may_belong
     };
-    let holds = match calls.first().map_or(2, |call| call.barrier) {
+    let holds = match barrier {
         0 => tasks.len() >= SIZE,
         1 => tasks.contains(FIRST),
         _ => calls.iter().any(signalled),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use quorate_recipes::config::{Setting, Subscription, publish};
 use quorate_recipes::{Failure, Refusal, Store};
 
-use super::{Client, End, Note, Notes, Verdict, Who};
+use super::{Client, End, Happened, Note, Notes, Verdict, Who};
 
 const KEY: &str = "/r/setting";
 const PUBLISHERS: u64 = 2;
@@ -70,12 +70,12 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
             return Err(format!("{} saw version {before}, then {setting:?}", note.who));
         }
     }
-    let Some((last, value)) = versions.last_key_value() else { return Ok(0) };
+    let Some((last, value)) = versions.last_key_value() else { return Ok(Happened::default()) };
     for who in end.living_beyond(PUBLISHERS) {
         let version = newest.get(&who);
         if version != Some(last) {
             return Err(format!("{who} ends at version {version:?}, others at {last}, {value:?}"));
         }
     }
-    Ok(versions.len() as u64)
+    Ok(Happened::often(versions.len()))
 }

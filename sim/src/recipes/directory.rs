@@ -13,8 +13,8 @@ use quorate_recipes::directory::{Change, Event, Follower};
 use quorate_recipes::{Delete, Failure, Node, Put, Refusal, Store};
 
 use super::client::node;
-use super::{Client, End, Note, Notes, Verdict};
-use crate::model::{Model, concerns};
+use super::{Client, End, Happened, Note, Notes, Verdict};
+use crate::model::concerns;
 
 const DIR: &str = "/r/dir";
 const KEYS: [&str; 7] =
@@ -77,7 +77,7 @@ fn index(note: &Note<Change>) -> u64 {
 pub(super) fn judge(notes: &[Note<Change>], end: &End<'_>) -> Verdict {
     let path = Path::new(DIR).expect("clean");
     let watch = tree::Watch { path: path.clone(), recursive: true, from: 0, limit: 1 };
-    let all = end.hint.in_order().map_err(|violation| violation.to_string())?;
+    let all = end.events()?;
     let concerned = || all.iter().filter(|event| concerns(event, &watch));
     let mut newest = BTreeMap::new();
     for note in notes {
@@ -97,13 +97,10 @@ pub(super) fn judge(notes: &[Note<Change>], end: &End<'_>) -> Verdict {
     }
     let mut listings: Vec<_> = notes.iter().filter(|note| is_listing(note)).collect();
     listings.sort_by_key(|note| index(note));
-    let (mut model, mut events) = (Model::new(end.hint.genesis()), all.iter().peekable());
+    let mut replay = end.replay()?;
     for note in listings {
-        while let Some(event) = events.next_if(|event| event.index() <= index(note)) {
-            model.install(event);
-        }
-        let root = model.read(&Read { path: path.clone(), recursive: true }).ok();
-        let root = root.map(|view| node(&view));
+        let read = Read { path: path.clone(), recursive: true };
+        let root = replay.at(index(note)).read(&read).ok().map(|view| node(&view));
         let truth = root.iter().flat_map(|root| std::iter::once(root).chain(root.below()));
         let Change::Listing { nodes, .. } = &note.what else { continue };
         if !truth.map(place).eq(nodes.iter().map(place)) {
@@ -117,7 +114,7 @@ pub(super) fn judge(notes: &[Note<Change>], end: &End<'_>) -> Verdict {
             return Err(format!("{who} has seen {seen}, and the last event is {last}"));
         }
     }
-    Ok(notes.iter().filter(|note| is_listing(note)).count() as u64)
+    Ok(Happened::often(notes.iter().filter(|note| is_listing(note)).count()))
 }
 
 fn is_listing(note: &Note<Change>) -> bool {

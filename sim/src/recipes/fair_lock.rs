@@ -8,10 +8,11 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use quorate_recipes::lease::belief_ms;
 use quorate_recipes::{Failure, Refusal, Reply, Request, Store, fair_lock};
 
-use super::spans::{Belief, hold, one_at_a_time, spans};
-use super::{Client, End, Note, Notes, SECOND, Verdict};
+use super::spans::{Belief, held, hold};
+use super::{Client, End, Happened, Note, Notes, SECOND, Verdict};
 
 const DIR: &str = "/r/fair";
 const TTL: u64 = 3;
@@ -65,7 +66,7 @@ impl Store for Waiter<'_> {
         let sent_ms = self.client.now_ms();
         let reply = self.client.request(request).await?;
         if is_refresh {
-            self.until.set(self.client.true_ns(sent_ms + TTL * 2_000 / 3));
+            self.until.set(self.client.true_ns(sent_ms + belief_ms(TTL)));
         }
         if let (true, Some(node)) = (is_watch, &reply.node) {
             let (ticket, until) = (self.ticket.clone(), self.until.get());
@@ -89,12 +90,10 @@ impl Store for Waiter<'_> {
 }
 
 pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
-    let beliefs = notes.iter().filter_map(|note| match note.what {
-        Told::Believed(what) => Some(Note { at: note.at, who: note.who, what }),
+    let held = held(notes, |told| match told {
+        Told::Believed(belief) => Some(*belief),
         Told::Woken { .. } => None,
-    });
-    let spans = spans(beliefs);
-    one_at_a_time(&spans)?;
+    })?;
     let mut woken = BTreeMap::new();
     for note in notes {
         let Told::Woken { ticket, until, key, index } = &note.what else { continue };
@@ -108,6 +107,6 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
             return Err(format!("{key} at {index} woke {ticket} and {other}"));
         }
     }
-    end.goes_on("the lock", spans.iter().map(|span| span.from), BOUND)?;
-    Ok(spans.len() as u64)
+    end.goes_on("the lock", held.iter().map(|span| span.from), BOUND)?;
+    Ok(Happened { recipe: held.len() as u64, contended: woken.len() as u64 })
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate_recipes::index_builder::{Outcome, ensure, fetch};
 use quorate_recipes::{Refusal, Store};
 
-use super::{Client, End, Note, Notes, SECOND, Verdict};
+use super::{Client, End, Happened, Note, Notes, SECOND, Verdict};
 
 const DIR: &str = "/r/index";
 const TTL: u64 = 3;
@@ -76,5 +76,5 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
         return Err(format!("versions were not published in order: {built:?}"));
     }
     end.goes_on("a version", news.into_iter(), BOUND)?;
-    Ok(fetched.len() as u64)
+    Ok(Happened::often(fetched.len()))
 }

@@ -1,5 +1,5 @@
 //! Four processes want one lock and write to one resource; some do not look at their
-//! lease before they write.
+//! lease before they write, and some sleep over it first.
 //!
 //! **Oracle**: of those who believe to hold the lock there is one at a time, though
 //! they are paused and their clocks are wrong; tokens rise from holder to holder; in
@@ -8,11 +8,11 @@
 
 use std::collections::BTreeMap;
 
-use quorate_recipes::guarded::take_over;
+use quorate_recipes::guarded::{Writer, take_over};
 use quorate_recipes::{Refusal, Store, lock};
 
-use super::spans::{Belief, one_at_a_time, spans};
-use super::{Client, End, Note, Notes, SECOND, Verdict};
+use super::spans::{Belief, held};
+use super::{Client, End, Happened, Note, Notes, SECOND, Verdict};
 
 const LOCK: &str = "/r/lock";
 const RESOURCE: &str = "/r/resource";
@@ -39,10 +39,11 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
         let mut lease = lock::acquire(&client, LOCK, TTL).await?;
         let token = lease.token;
         client.note(&notes, Told::Believed(Belief::of(&client, &lease)));
-        let wrote = |index| client.note(&notes, Told::Wrote { token, index });
         let mut writer = take_over(&client, RESOURCE, token).await?;
-        writer.iter().for_each(|writer| wrote(writer.index()));
-        for turn in 0..client.between(0, 4) {
+        if let Some(writer) = &writer {
+            client.note(&notes, Told::Wrote { token, index: writer.index() });
+        }
+        for _ in 0..client.between(0, 4) {
             client.sleep(client.between(50, 900)).await;
             let is_careful = client.chance(60);
             if is_careful && !lease.keep(&client).await? {
@@ -51,30 +52,44 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
             if is_careful {
                 client.note(&notes, Told::Believed(Belief::of(&client, &lease)));
             }
-            if let Some(mut holder) = writer.take() {
-                match holder.write(&client, &format!("{}, write {turn}", client.who)).await? {
-                    Ok(()) => {
-                        wrote(holder.index());
-                        writer = Some(holder);
-                    }
-                    Err(_) => client.note(&notes, Told::Fenced),
-                }
-            }
+            write(&client, &notes, &mut writer, token).await?;
         }
         if client.chance(80) {
             client.note(&notes, Told::Believed(Belief::Lets { token }));
             lease.release(&client).await?;
+        } else if client.chance(50) {
+            // It dozes off, and goes on as if nothing had happened.
+            client.sleep(client.between(4_000, 6_000)).await;
+            write(&client, &notes, &mut writer, token).await?;
         }
     }
 }
 
+/// A holder writes, unless it has been turned away before.
+async fn write(
+    client: &Client,
+    notes: &Notes<Told>,
+    writer: &mut Option<Writer>,
+    token: u64,
+) -> Result<(), Refusal> {
+    let Some(holder) = writer else { return Ok(()) };
+    let written = holder.write(client, &client.who.to_string()).await?;
+    let told = match written {
+        Ok(()) => Told::Wrote { token, index: holder.index() },
+        Err(_) => Told::Fenced,
+    };
+    client.note(notes, told);
+    if written.is_err() {
+        *writer = None;
+    }
+    Ok(())
+}
+
 pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
-    let beliefs = notes.iter().filter_map(|note| match note.what {
-        Told::Believed(what) => Some(Note { at: note.at, who: note.who, what }),
+    let held = held(notes, |told| match told {
+        Told::Believed(belief) => Some(*belief),
         _ => None,
-    });
-    let spans = spans(beliefs);
-    one_at_a_time(&spans)?;
+    })?;
     let mut writes = BTreeMap::new();
     for note in notes {
         if let Told::Wrote { token, index } = note.what
@@ -91,6 +106,7 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
         }
         newest = (index, token);
     }
-    end.goes_on("the lock", spans.iter().map(|span| span.from), BOUND)?;
-    Ok(spans.len() as u64)
+    end.goes_on("the lock", held.iter().map(|span| span.from), BOUND)?;
+    let fenced = notes.iter().filter(|note| matches!(note.what, Told::Fenced)).count();
+    Ok(Happened { recipe: held.len() as u64, contended: fenced as u64 })
 }

@@ -37,7 +37,7 @@ pub(super) async fn serve(client: &Client, dir: &str, note: impl Fn(Life)) -> Re
             if client.chance(4) && client.calm_ms() == 0 {
                 break;
             }
-            client.sleep(TTL * 2_000 / 9).await;
+            client.sleep(registration.beat_ms()).await;
             sent = client.now_ns();
             registration.beat(client).await?;
         }
@@ -63,7 +63,7 @@ pub(super) struct Members(BTreeMap<String, Instance>);
 impl Members {
     pub fn new(lives: impl Iterator<Item = Note<Life>>, end: &End<'_>) -> Self {
         let mut members = BTreeMap::<String, Instance>::new();
-        let kept = end.shortest(TTL);
+        let kept = end.pace.shortest_life_ns(TTL);
         for Note { at, who, what } in lives {
             match what {
                 Life::Beat { name, sent } => {

@@ -11,7 +11,7 @@ use quorate_recipes::Refusal;
 use quorate_recipes::monitor::{Monitor, Sighting};
 
 use super::members::{INSTANCES, Life, Members, serve};
-use super::{Client, End, Note, Notes, Verdict, Who};
+use super::{Client, End, Happened, Note, Notes, Verdict, Who};
 
 const DIR: &str = "/r/members";
 
@@ -67,5 +67,5 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
     for who in end.living_beyond(INSTANCES) {
         members.check(who, known.get(&who).unwrap_or(&BTreeSet::new()), end)?;
     }
-    Ok(gone)
+    Ok(Happened::often(gone))
 }

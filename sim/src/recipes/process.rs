@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use madsim::runtime::{Handle, NodeHandle};
 use rand::RngExt;
 
-use super::{Cast, Client, End, Recipe, Who};
+use super::{Cast, Client, End, Happened, Recipe, Who};
 use crate::weather::stream;
 use crate::weather::world::{Shared, World};
 
@@ -123,7 +123,9 @@ impl Processes {
             (self.cast.judge)(&End { calm, lives, nodes, pace, hint })
         };
         match verdict {
-            Ok(happened) => world.seen.recipe = happened,
+            Ok(Happened { recipe, contended }) => {
+                (world.seen.recipe, world.seen.contended) = (recipe, contended);
+            }
             Err(what) => world.fail(self.cast.name, what),
         }
     }

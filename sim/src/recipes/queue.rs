@@ -1,16 +1,18 @@
 //! Three producers, three consumers, one queue.
 //!
-//! **Oracle**: no item is taken twice, none that nobody put in; in the order of their
-//! claims the keys of items rise; an item whose enqueueing was acknowledged is taken,
-//! unless a consumer died over a taking: each may have taken one along. Producers
-//! stop soon after the storm, so that the queue runs dry.
+//! **Oracle**: by the events, nothing is in the queue twice, each item is claimed
+//! once before it goes, in the order of the queue, and none is left lying: producers
+//! stop soon after the storm, so that the queue runs dry. By the notes, what was
+//! acknowledged was in the queue, and whoever has an item has claimed it; a claim of
+//! which nobody knows is that of a consumer that died over a taking, one at most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_engine::tree::Action;
 use quorate_recipes::queue::{Item, enqueue, take};
 use quorate_recipes::{Failure, Refusal, Store};
 
-use super::{Client, End, Note, Notes, Verdict, Who};
+use super::{Client, End, Happened, Note, Notes, Verdict, Who};
 
 const DIR: &str = "/r/queue";
 const PRODUCERS: u64 = 3;
@@ -19,9 +21,7 @@ const PRODUCED_MS: u64 = 3_000;
 
 #[derive(Clone, Debug)]
 pub(super) enum Told {
-    /// A producer is about to put this in.
-    Puts { body: String },
-    /// It was acknowledged.
+    /// A producer was told that this is in.
     Put { body: String },
     /// A consumer wants an item.
     Takes,
@@ -40,7 +40,6 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
         client.sleep(client.between(1, 800)).await;
         if client.calm_ms() < PRODUCED_MS {
             let body = format!("{}, item {turn}", client.who);
-            client.note(&notes, Told::Puts { body: body.clone() });
             match enqueue(&client, DIR, &body).await {
                 Ok(_) => client.note(&notes, Told::Put { body }),
                 Err(Failure::Refused(refusal)) => return Err(refusal),
@@ -51,38 +50,62 @@ pub(super) async fn live(client: Client, notes: Notes<Told>) -> Result<(), Refus
     Ok(())
 }
 
+/// Every claim in order, and every body that has been in the queue.
+fn ledger<'a>(end: &'a End<'_>) -> Result<(Vec<Item>, BTreeSet<&'a str>), String> {
+    let (mut claims, mut bodies) = (Vec::<Item>::new(), BTreeSet::new());
+    let mut waiting = BTreeMap::new();
+    for event in end.events()? {
+        let (key, index) = (event.node.path.as_str(), event.index());
+        if !key.strip_prefix(DIR).is_some_and(|name| name.starts_with('/')) {
+            continue;
+        }
+        if event.action == Action::Create {
+            let body = event.node.value.as_deref().and_then(|value| value.splitn(3, ' ').nth(2));
+            let body = body.ok_or_else(|| format!("this is no item: {event:?}"))?;
+            waiting.insert(key, body);
+            if !bodies.insert(body) {
+                return Err(format!("{body:?} was put in twice"));
+            }
+        } else if event.action == Action::CompareAndSwap {
+            let body = waiting.remove(key).ok_or_else(|| format!("{key} was claimed twice"))?;
+            if let Some(last) = claims.last().filter(|last| last.key.as_str() >= key) {
+                return Err(format!("out of order: {last:?}, then {key} at {index}"));
+            }
+            claims.push(Item { key: key.into(), body: body.into(), index });
+        } else if waiting.contains_key(key) {
+            return Err(format!("{key} went at {index}, and nobody had claimed it"));
+        }
+    }
+    match waiting.first_key_value() {
+        Some((key, body)) => Err(format!("{key} is left lying: {body:?}")),
+        None => Ok((claims, bodies)),
+    }
+}
+
 pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
-    let (mut put, mut acknowledged, mut taken) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-    let (mut bodies, mut taking) = (BTreeSet::new(), BTreeSet::<Who>::new());
+    let (claims, bodies) = ledger(end)?;
+    let mut untold: BTreeMap<u64, &Item> = claims.iter().map(|item| (item.index, item)).collect();
+    let mut taking = BTreeSet::<Who>::new();
     for note in notes {
         match &note.what {
-            Told::Puts { body } => drop(put.insert(body)),
-            Told::Put { body } => drop(acknowledged.insert(body)),
+            Told::Put { body } if !bodies.contains(body.as_str()) => {
+                return Err(format!("{body:?} was acknowledged and never put in"));
+            }
+            Told::Put { .. } => {}
             Told::Takes => drop(taking.insert(note.who)),
             Told::Took(item) => {
                 taking.remove(&note.who);
-                if !put.contains(&item.body) || !bodies.insert(&item.body) {
-                    return Err(format!("{} took {item:?}: twice, or never put in", note.who));
-                }
-                if let Some(other) = taken.insert(item.index, item) {
-                    return Err(format!("{item:?} and {other:?} share a claim"));
+                if untold.remove(&item.index) != Some(item) {
+                    return Err(format!("{} took {item:?}: twice, or never claimed", note.who));
                 }
             }
         }
     }
-    let mut last: Option<&Item> = None;
-    for item in taken.into_values() {
-        if let Some(last) = last.filter(|last| last.key >= item.key) {
-            return Err(format!("out of order: {last:?}, then {item:?}"));
-        }
-        last = Some(item);
-    }
-    let missing: Vec<_> = acknowledged.difference(&bodies).collect();
     // Those that wait for the next item died over nothing.
     let died = taking.iter().filter(|who| !end.lives(**who)).count();
-    if missing.len() > died {
-        return Err(format!("{died} may have been taken along, but {missing:?} are missing"));
+    if untold.len() > died {
+        let untold: Vec<_> = untold.values().collect();
+        return Err(format!("{died} may have been taken along, but nobody has {untold:?}"));
     }
-    Ok(bodies.len() as u64)
+    Ok(Happened::often(claims.len() - untold.len()))
 }

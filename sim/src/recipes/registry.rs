@@ -11,7 +11,7 @@ use quorate_recipes::Refusal;
 use quorate_recipes::registry::Discovery;
 
 use super::members::{INSTANCES, Life, Members, serve};
-use super::{Client, End, Note, Notes, Verdict, Who};
+use super::{Client, End, Happened, Note, Notes, Verdict, Who};
 
 const SERVICE: &str = "/r/service";
 
@@ -69,5 +69,5 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
     for who in end.living_beyond(INSTANCES) {
         members.check(who, known.get(&who).copied().unwrap_or(&BTreeSet::new()), end)?;
     }
-    Ok(changes)
+    Ok(Happened::often(changes))
 }

@@ -55,7 +55,7 @@ pub(super) struct Span {
 }
 
 /// All beliefs, in the order in which they began.
-pub(super) fn spans(beliefs: impl Iterator<Item = Note<Belief>>) -> Vec<Span> {
+fn spans(beliefs: impl Iterator<Item = Note<Belief>>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for Note { at, who, what } in beliefs {
         let (Belief::Holds { token, .. } | Belief::Lets { token }) = what;
@@ -72,8 +72,22 @@ pub(super) fn spans(beliefs: impl Iterator<Item = Note<Belief>>) -> Vec<Span> {
     spans
 }
 
+/// Who held it, in order, by the beliefs among all notes: one at a time, or what is
+/// wrong.
+pub(super) fn held<T>(
+    notes: &[Note<T>],
+    belief: impl Fn(&T) -> Option<Belief>,
+) -> Result<Vec<Span>, String> {
+    let beliefs = notes.iter().filter_map(|note| {
+        let what = belief(&note.what)?;
+        Some(Note { at: note.at, who: note.who, what })
+    });
+    let spans = spans(beliefs);
+    one_at_a_time(&spans).map(|()| spans)
+}
+
 /// One at a time, and tokens rise.
-pub(super) fn one_at_a_time(spans: &[Span]) -> Result<(), String> {
+fn one_at_a_time(spans: &[Span]) -> Result<(), String> {
     for pair in spans.windows(2) {
         let [before, after] = pair else { unreachable!("windows of two") };
         if before.token >= after.token {

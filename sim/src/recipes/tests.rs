@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_engine::tree::Path;
-use quorate_engine::{Change, Content, Write};
+use quorate_engine::{Change, Condition, Content, Write};
 use quorate_recipes::balance::Fresh;
 use quorate_recipes::config::Setting;
 use quorate_recipes::directory::{Change as Seen, Event};
@@ -25,19 +25,23 @@ const MS: u64 = 1_000_000;
 struct Run {
     calm_s: u64,
     lives: BTreeMap<u64, u64>,
+    model: Model,
     hint: Hint,
 }
 
 impl Run {
     fn new(processes: u64, calm_s: u64, files: &[(&str, &str)]) -> Self {
-        let (mut model, mut hint) = (Model::new(3), Hint::new(3));
+        let lives = (1..=processes).map(|id| (id, 0)).collect();
+        let mut run = Self { calm_s, lives, model: Model::new(3), hint: Hint::new(3) };
         for (key, value) in files {
-            let content = Content::File((*value).into());
-            let path = Path::new(key).unwrap();
-            let event = model.apply(&Write { path, change: Change::Create { content, ttl: None } });
-            hint.learn(&Arc::new(event.unwrap())).unwrap();
+            run.happen(key, Change::Create { content: Content::File((*value).into()), ttl: None });
         }
-        Self { calm_s, lives: (1..=processes).map(|id| (id, 0)).collect(), hint }
+        run
+    }
+
+    fn happen(&mut self, key: &str, change: Change) {
+        let event = self.model.apply(&Write { path: Path::new(key).unwrap(), change });
+        self.hint.learn(&Arc::new(event.unwrap())).unwrap();
     }
 
     /// What is wrong, according to an oracle; nothing if nothing is.
@@ -117,28 +121,47 @@ fn an_office_with_two_leaders_and_observers_who_are_misled() {
 #[test]
 fn a_queue_that_gives_twice_or_loses() {
     use queue::{Told::*, judge};
-    let mut run = Run::new(4, 0, &[]);
-    let item = |name: &str, index| Item { key: name.into(), body: name.into(), index };
-    let put = |name: &str| {
-        let body = name.to_owned();
-        vec![note(0, 1, Puts { body: body.clone() }), note(1, 1, Put { body })]
+    let enter = |body: &str| Change::Create {
+        content: Content::File(format!("item 0 {body}").into()),
+        ttl: None,
     };
-    let took = |name, index| vec![note(2, 2, Takes), note(3, 2, Took(item(name, index)))];
-    let waits = vec![note(4, 4, Takes)];
-    let all = [put("a"), put("b"), took("a", 9), took("b", 11), waits];
-    let judged = |run: &Run, parts: &[usize]| {
-        let notes: Vec<_> = parts.iter().flat_map(|part| all[*part].clone()).collect();
-        run.judge(judge, &notes)
+    let claim = |before: &str| {
+        let condition = Condition { value: Some(before.into()), index: None };
+        Change::CompareAndSwap { value: "taken 0".into(), condition, ttl: None }
     };
-    is(&judged(&run, &[0, 1, 2, 3, 4]), "");
-    is(&judged(&run, &[0, 2, 3]), "never put in");
-    is(&judged(&run, &[0, 2, 2]), "twice");
-    is(&judged(&run, &[0, 1, 2, 4]), "are missing");
-    let early = note(5, 2, Took(item("b", 7)));
-    let notes = [put("a"), put("b"), took("a", 9), vec![early]].concat();
-    is(&run.judge(judge, &notes), "out of order");
-    run.lives.insert(4, 1);
-    is(&judged(&run, &[0, 1, 2, 4]), "");
+    let (claim_a, claim_b) = (|| ("1", claim("item 0 a")), || ("2", claim("item 0 b")));
+    let go = |name| (name, Change::Delete { dir: false, recursive: false });
+    let run = |changes: &[(&str, Change)]| {
+        let (mut run, entered) = (Run::new(4, 0, &[]), [("1", enter("a")), ("2", enter("b"))]);
+        for (name, change) in entered.iter().chain(changes) {
+            run.happen(&format!("/r/queue/{name}"), change.clone());
+        }
+        run
+    };
+    let took = |name: &str, body: &str, index| {
+        let item = Item { key: format!("/r/queue/{name}"), body: body.into(), index };
+        [note(2, 2, Takes), note(3, 2, Took(item))]
+    };
+    let put = |body: &str| note(1, 1, Put { body: body.into() });
+    let both = || run(&[claim_a(), go("1"), claim_b()]);
+    let good = [vec![put("a"), put("b")], took("1", "a", 6).into(), took("2", "b", 8).into()];
+    let good = good.concat();
+    is(&both().judge(judge, &good), "");
+    is(&both().judge(judge, &[put("c")]), "never put in");
+    is(&both().judge(judge, &[took("1", "a", 6), took("1", "a", 6)].concat()), "twice");
+    is(&both().judge(judge, &took("1", "a", 8)), "never claimed");
+    is(&both().judge(judge, &took("1", "b", 6)), "never claimed");
+    is(&run(&[claim_a()]).judge(judge, &good), "left lying");
+    is(&run(&[claim_a(), go("2")]).judge(judge, &good), "nobody had claimed it");
+    is(&run(&[claim_a(), ("1", claim("taken 0")), claim_b()]).judge(judge, &good), "claimed twice");
+    is(&run(&[claim_b(), claim_a()]).judge(judge, &good), "out of order");
+    is(&run(&[("3", enter("a"))]).judge(judge, &good), "put in twice");
+    let untold = [&good[..4], &[note(4, 4, Takes)]].concat();
+    is(&both().judge(judge, &untold), "nobody has");
+    let mut dead = both();
+    dead.lives.insert(4, 1);
+    is(&dead.judge(judge, &untold), "");
+    is(&dead.judge(judge, &[note(4, 4, Takes)]), "nobody has");
 }
 
 #[test]
@@ -225,7 +248,8 @@ fn a_registry_that_drops_the_living_or_keeps_the_dead() {
     };
     is(&judged(&run, &[]), "");
     is(&judged(&run, &[listed(20_000, 5, &[]), listed(20_001, 5, &["a"])]), "lost a");
-    is(&judged(&run, &[note(5_000, 6, Looks), listed(5_100, 6, &[])]), "lost a");
+    is(&judged(&run, &[listed(5_100, 7, &[])]), "");
+    is(&judged(&run, &[note(5_000, 7, Looks), listed(5_100, 7, &[])]), "lost a");
     is(&judged(&run, &[listed(2_000, 5, &["a", "b"])]), "knows of b");
     run.lives.insert(1, 1);
     is(&judged(&run, &[]), "knows of a");
@@ -255,6 +279,7 @@ fn a_monitor_that_buries_the_living_or_forgets_the_dead() {
     is(&judged(&run, &[]), "knows of a");
     // It has not beaten since 39 s.
     let gone = Sighting::Vanished("a".into());
+    is(&judged(&run, &[(42_500, gone.clone())]), "knows of a");
     is(&judged(&run, &[(42_500, gone.clone()), (42_600, gone)]), "tells of Van");
 }
 

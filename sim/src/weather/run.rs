@@ -75,8 +75,13 @@ pub struct Seen {
     pub watched: u64,
     /// Watches that were told that it is gone.
     pub cleared: u64,
+    /// Calms under one leader: only in these is a key that stays too long seen.
+    pub calms: u64,
     /// What the recipe is for: locks held, items taken, readings, and so on.
     pub recipe: u64,
+    /// What of it only happens when processes are in each other's way: late holders'
+    /// writes turned away, waiters woken.
+    pub contended: u64,
 }
 
 impl Seen {
@@ -90,7 +95,9 @@ impl Seen {
         self.expired += other.expired;
         self.watched += other.watched;
         self.cleared += other.cleared;
+        self.calms += other.calms;
         self.recipe += other.recipe;
+        self.contended += other.contended;
     }
 
     /// Whether nothing was seen less often than this.
@@ -103,19 +110,22 @@ impl Seen {
             && self.expired >= least.expired
             && self.watched >= least.watched
             && self.cleared >= least.cleared
+            && self.calms >= least.calms
             && self.recipe >= least.recipe
+            && self.contended >= least.contended
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { leaders, received, torn_tails, forwards, bounds, .. } = self;
-        let Self { expired, watched, cleared, recipe, .. } = self;
+        let Self { expired, watched, cleared, calms, recipe, contended, .. } = self;
         write!(
             f,
             "{leaders} leaders, {received} snapshots received, {torn_tails} torn tails, {forwards} \
              forwards, {bounds} refused for a bound, {expired} expired, {watched} watches shown \
-             something, {cleared} cleared, {recipe} of the recipe"
+             something, {cleared} cleared, {calms} calms under one leader, {recipe} of the \
+             recipe, {contended} contended"
         )
     }
 }
@@ -219,10 +229,11 @@ async fn live(run: Run, trace: bool) -> Report {
     serves_again(&shared, &scenario, seed).await;
     // A leader's first tick does not count.
     madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms * 2)).await;
-    let calm = Calm::begin(&shared);
+    let before = Leadership::now(&shared);
     processes.iter().for_each(Processes::calm);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
-    let calm = calm.and_then(|calm| calm.end(&shared));
+    let calm = before.and_then(|before| before.calm(&shared));
+    shared.lock().seen.calms += u64::from(calm.is_some());
     tasks.iter().for_each(madsim::task::JoinHandle::abort);
     processes.iter().for_each(Processes::stop);
     // What was asked last arrives.
@@ -349,27 +360,25 @@ fn judge_watches(world: &World) -> Result<(), Violation> {
     watches::check(world.watchings.iter().chain(world.waiting()), &world.hint, window)
 }
 
-/// The calm, while it lasts.
-struct Calm {
-    from_ns: u64,
+/// Who leads, in which term, and what its clock shows, at one moment.
+struct Leadership {
+    at_ns: u64,
     leader: (u64, NodeId),
     clock: Stamp,
 }
 
-impl Calm {
-    fn begin(shared: &Shared) -> Option<Self> {
+impl Leadership {
+    fn now(shared: &Shared) -> Option<Self> {
         let world = shared.lock();
-        let (term, leader, clock) = world.reign()?;
-        Some(Self { from_ns: world.now(), leader: (term, leader), clock })
+        let (term, leader, clock) = world.leader()?;
+        Some(Self { at_ns: world.now(), leader: (term, leader), clock })
     }
 
-    /// A calm under one leader, if it was that.
-    fn end(self, shared: &Shared) -> Option<ttl::Calm> {
-        let world = shared.lock();
-        let Self { from_ns, leader, clock } = self;
-        let (term, still, _) = world.reign()?;
-        let calm = ttl::Calm { from_ns, clock, until_ns: world.now() };
-        ((term, still) == leader).then_some(calm)
+    /// The calm since then, if nobody else has led in it.
+    fn calm(self, shared: &Shared) -> Option<ttl::Calm> {
+        let Self { at_ns, leader, .. } = Self::now(shared)?;
+        let calm = ttl::Calm { from_ns: self.at_ns, clock: self.clock, until_ns: at_ns };
+        (leader == self.leader).then_some(calm)
     }
 }
 

@@ -195,7 +195,7 @@ impl World {
     }
 
     /// The term, leader and clock that are in force, if somebody leads.
-    pub fn reign(&self) -> Option<(u64, NodeId, Stamp)> {
+    pub fn leader(&self) -> Option<(u64, NodeId, Stamp)> {
         let views = self.nodes.iter().filter_map(|node| Some(&node.alive.as_ref()?.view));
         let view = views.max_by_key(|view| (view.term, view.role == Role::Leader))?;
         (view.role == Role::Leader).then(|| (view.term, view.id, view.tree.clock()))
@@ -524,6 +524,8 @@ impl World {
     pub fn end(&mut self) {
         self.nodes.clear();
         self.history = History::new();
+        self.watchings = Vec::new();
+        self.shown = Shown::new();
         self.hint = Hint::new(0);
         self.properties = Properties::none();
     }

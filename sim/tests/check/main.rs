@@ -7,4 +7,5 @@ mod good;
 mod random;
 mod story;
 mod time;
+mod ttl;
 mod watch;

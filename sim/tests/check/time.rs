@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_engine::tree::{Action, Event, NodeView};
+use quorate_engine::tree::{Action, EXPIRIES_PER_ENTRY, Event, NodeView};
 use quorate_sim::check::Violation;
 use quorate_sim::history::Answer;
 
@@ -63,6 +63,29 @@ good_locally! {
         story.take(lost);
         story.pass(3_000);
         story.run_told(1, get("/a"), |told| assert_eq!(ttl(told), 6));
+    }
+}
+
+// Too many for the search.
+good_locally! {
+    what_an_entry_may_not_remove_any_more_stays_until_the_next: |story| {
+        let last = crowd(&mut story, EXPIRIES_PER_ENTRY);
+        story.run_told(2, get(&last), |told| assert_eq!(ttl(told), 0));
+        story.pass(0);
+        story.run(2, get(&last));
+        assert_eq!(story.events.len(), 2 * EXPIRIES_PER_ENTRY + 2);
+    }
+}
+
+bad! { judge_all;
+    an_entry_that_removes_less_than_it_may: Overdue |story| {
+        let last = crowd(&mut story, EXPIRIES_PER_ENTRY - 1);
+        story.run(2, get(&last));
+    }
+
+    what_an_entry_could_not_remove_is_there_by_a_later_clock: Overdue |story| {
+        let last = crowd(&mut story, EXPIRIES_PER_ENTRY);
+        story.run_told(2, get(&last), |told| *clock(told) += 1);
     }
 }
 
@@ -226,6 +249,25 @@ bad! { judge_all;
         story.run(2, local("/a"));
         story.run_told(2, local("/a"), |told| *clock(told) -= 300);
     }
+}
+
+/// One key more than an entry may remove, all due at the same time, of which one entry
+/// removes so many, in order. The last of all.
+fn crowd(story: &mut Story, removed: usize) -> String {
+    let key = |at: usize| format!("/{at}");
+    story.pass(1_000);
+    for at in 0..=EXPIRIES_PER_ENTRY {
+        story.run(1, set_for(&key(at), "v", 1));
+        // Nobody asks what the tree was before.
+        story.truth.remove(0);
+    }
+    let mut then = story.truth[0].clone();
+    let gone = then.advance(later(&then, 5_000));
+    for event in gone.into_iter().take(removed) {
+        story.happen(event);
+        story.truth.remove(0);
+    }
+    key(EXPIRIES_PER_ENTRY)
 }
 
 /// What is due first when so much cluster time has passed, with the stamp of an

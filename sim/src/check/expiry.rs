@@ -15,12 +15,12 @@ use crate::model::Model;
 /// - nothing that is due is there any more, unless entries with this very stamp
 ///   have removed all that entries may.
 #[derive(Default)]
-pub(super) struct Hours {
+pub(super) struct Expiry {
     /// Cluster time of the last expiry, and how many there were at it.
     expired: (u64, usize),
 }
 
-impl Hours {
+impl Expiry {
     /// The next event, which the model has not installed yet: it is told the time.
     pub fn happened(&mut self, model: &mut Model, event: &Event) -> Result<(), Violation> {
         if event.stamp < model.clock() {
