@@ -25,6 +25,9 @@ use crate::history::{Answer, Op};
 use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
 
+/// The oracle that objects when anything panics.
+pub(super) const NO_PANIC: &str = "no panic";
+
 /// A client that only the harness uses.
 const JUDGE: u64 = u64::MAX;
 
@@ -411,7 +414,7 @@ impl Report {
         }
     }
 
-    fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+    pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let what = text.unwrap_or_else(|| "the engine panics".into());
@@ -425,7 +428,7 @@ impl Report {
             simulated_ms: 0,
             thought_of: BTreeMap::new(),
             seen: Seen::default(),
-            failure: Some(Failure { oracle: "no panic", what }),
+            failure: Some(Failure { oracle: NO_PANIC, what }),
             trace: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::plan::Step;
-use super::run::{Failure, Report, Run};
+use super::run::{Failure, NO_PANIC, Report, Run};
 
 /// A failing run that has been cut down.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Shrunk {
 pub fn shrink(run: &Run, most_runs: usize) -> Option<Shrunk> {
     let report = run.report(false);
     let failure = report.failure.clone()?;
-    let asked = run.plan.asked.clone().unwrap_or_else(|| thought_of(&report));
+    let asked = run.plan.asked.clone().unwrap_or_else(|| thought_of(run, &report));
     let mut best = run.clone();
     best.plan.asked = Some(asked);
     let mut search = Search { best, failure, runs: 1, most_runs };
@@ -45,12 +45,18 @@ pub fn shrink(run: &Run, most_runs: usize) -> Option<Shrunk> {
     Some(Shrunk { run: best, failure, faults, operations, runs })
 }
 
-fn thought_of(report: &Report) -> BTreeSet<(u64, u64)> {
-    report
-        .thought_of
-        .iter()
-        .flat_map(|(&client, &count)| (0..count).map(move |n| (client, n)))
-        .collect()
+/// All operations of a run. One that ends in a panic does not say, and no client thinks
+/// of more than one in a ms.
+fn thought_of(run: &Run, report: &Report) -> BTreeSet<(u64, u64)> {
+    let most = (run.scenario.storm_s + 2 * run.scenario.calm_s) * 1_000;
+    let of = |client| {
+        report.thought_of.get(&client).copied().unwrap_or(match &report.failure {
+            Some(failure) if failure.oracle == NO_PANIC => most,
+            _ => 0,
+        })
+    };
+    let clients = 1..=run.scenario.clients;
+    clients.flat_map(|client| (0..of(client)).map(move |nth| (client, nth))).collect()
 }
 
 struct Search {
@@ -136,7 +142,17 @@ fn cut<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::cut;
+    use super::*;
+    use crate::weather::Scenario;
+
+    #[test]
+    fn a_run_that_ends_in_a_panic_may_have_had_any_operation() {
+        let text = include_str!("../../../scenarios/weather/five-swarm.toml");
+        let run = Run::draw(&Scenario::parse(text).expect("sound"), 0);
+        let report = Report::panicked(&"why");
+        assert_eq!(thought_of(&run, &report).len(), 5 * 28_000);
+        assert!(thought_of(&run, &Report { failure: None, ..report }).is_empty());
+    }
 
     #[test]
     fn what_is_needed_stays_and_nothing_else() {

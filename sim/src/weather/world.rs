@@ -522,7 +522,10 @@ impl World {
     /// world holds the runtime that would end them: neither is freed before the
     /// process ends.
     pub fn end(&mut self) {
-        self.nodes.clear();
+        // Not the nodes themselves: what arrives at this very moment looks for them.
+        for node in &mut self.nodes {
+            (node.alive, node.older, node.disk) = (None, None, Disk::default());
+        }
         self.history = History::new();
         self.watchings = Vec::new();
         self.shown = Shown::new();
