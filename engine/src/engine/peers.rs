@@ -46,7 +46,9 @@ impl Engine {
     fn chunk(&mut self, from: NodeId, chunk: Chunk, out: &mut Vec<Output>) -> Result<(), Halt> {
         let leads = self.consensus.leader() == Some(from) && self.consensus.term() == chunk.term;
         let at = (chunk.index, chunk.index_term);
-        if !leads {
+        // No leader has a snapshot of nothing, or of a term after its own.
+        let makes_sense = at.0 > 0 && (1..=chunk.term).contains(&at.1);
+        if !leads || !makes_sense {
             return Ok(());
         }
         if at.0 > self.consensus.committed() {
