@@ -15,8 +15,9 @@ use crate::rng::Rng;
 use crate::view::Role;
 use crate::wal::Hard;
 
-/// Terms beyond this are nobody's honest count.
-const MAX_TERM: u64 = 1 << 62;
+/// Terms beyond this are nobody's honest count. Half of what a log may hold: this node
+/// may yet stand for election in the next term, and must be able to read that back.
+const MAX_TERM: u64 = 1 << 61;
 
 /// Entries in one append that was merged from several.
 const MOST_MERGED: usize = 1_024;
