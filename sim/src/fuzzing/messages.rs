@@ -117,7 +117,9 @@ fn number(script: &mut Script<'_>, view: &View) -> u64 {
         0..=95 => u64::from(byte),
         96..=159 => near(view.committed),
         160..=223 => near(view.term),
-        224..=239 => (1 << 62) - u64::from(byte - 223),
+        // The largest that a log may hold, and half of it, which is what a peer may say.
+        224..=231 => (1 << 62) - u64::from(byte - 223),
+        232..=239 => (1 << 61) - u64::from(byte - 231),
         _ => u64::MAX - u64::from(byte - 240),
     }
 }
