@@ -13,11 +13,12 @@ use crate::log::{Compacted, Entry, Log, from_raft, snapshot, to_raft};
 use crate::message::{RaftKind, RaftMessage};
 use crate::rng::Rng;
 use crate::view::Role;
-use crate::wal::Hard;
+use crate::wal::{Hard, MAX_COUNT};
 
-/// Terms beyond this are nobody's honest count. Half of what a log may hold: this node
-/// may yet stand for election in the next term, and must be able to read that back.
-const MAX_TERM: u64 = 1 << 61;
+/// Terms and indexes beyond this are nobody's honest count. Half of what a log may hold:
+/// this node may yet stand for election in the next term, and must be able to read that
+/// back.
+const MAX_TOLD: u64 = MAX_COUNT / 2;
 
 /// Entries in one append that was merged from several.
 const MOST_MERGED: usize = 1_024;
@@ -130,9 +131,9 @@ impl Consensus {
     fn makes_sense(&self, from: NodeId, message: &RaftMessage) -> bool {
         let known = self.node.raft.prs().get(from).is_some() && from != self.node.raft.id;
         let numbers = [message.term, message.log_term, message.index, message.commit];
-        let plausible = numbers.iter().all(|number| *number < MAX_TERM)
-            && message.commit_term < MAX_TERM
-            && message.reject_hint < MAX_TERM
+        let plausible = numbers.iter().all(|number| *number < MAX_TOLD)
+            && message.commit_term < MAX_TOLD
+            && message.reject_hint < MAX_TOLD
             && message.request_snapshot == 0
             && message.priority == 0
             // What bears no term raft takes for its own word.

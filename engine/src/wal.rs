@@ -12,5 +12,5 @@ mod tests;
 mod writer;
 
 pub(crate) use record::{Hard, Identity, VERSION, segment_file, segment_number};
-pub(crate) use recover::{Recovered, recover};
+pub(crate) use recover::{MAX_COUNT, Recovered, recover};
 pub(crate) use writer::{DiskIds, Landed, Writer};

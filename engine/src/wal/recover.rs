@@ -19,7 +19,7 @@ use super::record::{
 
 /// No index, term or number grows this large in the life of a cluster: one that
 /// does is forged, and would overflow.
-const MAX_COUNT: u64 = 1 << 62;
+pub(crate) const MAX_COUNT: u64 = 1 << 62;
 
 /// What the log says, and where it ends.
 #[derive(Debug)]
