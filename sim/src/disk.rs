@@ -16,13 +16,23 @@
 //!   failure.
 //! - A write past the end of a file grows it only as far as its last sector that
 //!   was kept; sectors lost in between read as zeros.
-//! - A failed operation has not happened, and the file's page cache is gone.
+//! - A failed operation has not happened, but for a write: of its sectors, and of all
+//!   of its file that were in the page cache, any may be durable and the others are
+//!   gone. The next operation succeeds, as after a failed fsync on Linux.
+//! - An operation that makes a file longer fails while there is [no
+//!   space](Disk::grows).
 //!
-//! Left out: names are never lost, nothing runs out of space, a write is never
-//! misdirected, and no sector is ever half written.
+//! Left out: no sector is ever half written. Names are durable because the driver syncs
+//! the directory before it says so.
 //!
-//! Beyond the promise there are lies, for proving that somebody notices:
-//! [`Disk::rot`], [`Disk::pretend`], [`Disk::skip`], [`Disk::restore`].
+//! Beyond the promise there is [damage]: rot in what was durable, writes that went
+//! elsewhere, names that are lost. A lone node may refuse to start because of it, and
+//! must never be wrong.
+//!
+//! And there are lies, for proving that somebody notices: [`Disk::rot`],
+//! [`Disk::pretend`], [`Disk::skip`], [`Disk::restore`].
+
+pub mod damage;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -30,6 +40,8 @@ use bytes::Bytes;
 use quorate_engine::{DiskError, DiskId, DiskOp, FileName, Image};
 use rand::{Rng, RngExt};
 use xxhash_rust::xxh3::Xxh3;
+
+use damage::Named;
 
 /// What a disk writes wholly or not at all, in bytes.
 pub const SECTOR: u64 = 512;
@@ -41,6 +53,8 @@ pub struct Disk {
     pending: VecDeque<(DiskId, DiskOp)>,
     pretends: bool,
     sector: u64,
+    /// The last changes of names.
+    named: VecDeque<Named>,
 }
 
 /// How far an operation under way came before the end.
@@ -92,8 +106,8 @@ struct Piece {
 
 impl Default for Disk {
     fn default() -> Self {
-        let (files, pending) = (BTreeMap::new(), VecDeque::new());
-        Self { files, pending, pretends: false, sector: SECTOR }
+        let (files, pending, named) = Default::default();
+        Self { files, pending, pretends: false, sector: SECTOR, named }
     }
 }
 
@@ -144,15 +158,31 @@ impl Disk {
         self.perform(op, durably)
     }
 
-    /// Fails an operation: it does not happen, and the writes to its file that
-    /// are not durable are gone, as after a failed fsync on Linux.
+    /// Whether an operation under way needs space.
+    pub fn grows(&self, id: DiskId) -> bool {
+        let op = self.pending().find(|(pending, _)| *pending == id).map(|(_, op)| op);
+        match op {
+            Some(DiskOp::Create { .. }) => true,
+            Some(DiskOp::Write { file, offset, bytes, .. }) => {
+                let len = self.files.get(file).map_or(0, |file| file.read().len() as u64);
+                offset + bytes.len() as u64 > len
+            }
+            _ => false,
+        }
+    }
+
+    /// Fails an operation: it does not happen, but for any sectors of a write and of
+    /// what its file had in the page cache; the others are gone.
     ///
     /// # Panics
     /// If it is not under way.
-    pub fn fail(&mut self, id: DiskId, why: &str) -> DiskError {
+    pub fn fail(&mut self, id: DiskId, why: &str, mercy: &mut dyn Mercy) -> DiskError {
         let (_, op) = self.take(id);
         if let Some(file) = self.files.get_mut(op.file()) {
-            file.cached.clear();
+            if let DiskOp::Write { offset, bytes, .. } = op {
+                file.cached.push(Piece { offset, bytes });
+            }
+            file.forget(self.sector, mercy);
         }
         DiskError(why.to_owned())
     }
@@ -166,6 +196,7 @@ impl Disk {
         for file in self.files.values_mut() {
             file.forget(self.sector, mercy);
         }
+        self.named.clear();
     }
 
     /// The process dies and the machine goes on.
@@ -232,6 +263,7 @@ impl Disk {
         let file = |bytes: Bytes| File { durable: bytes.into(), cached: Vec::new() };
         self.files = image.into_iter().map(|(name, bytes)| (name, file(bytes))).collect();
         self.pending.clear();
+        self.named.clear();
     }
 
     fn place(&self, id: DiskId) -> Option<usize> {
@@ -265,7 +297,9 @@ impl Disk {
         match op {
             DiskOp::Create { file, size } => {
                 let size = usize::try_from(size).expect("files fit in memory");
-                self.files.insert(file, File { durable: vec![0; size], cached: Vec::new() });
+                let new = File { durable: vec![0; size], cached: Vec::new() };
+                let before = self.files.insert(file.clone(), new);
+                self.named(Named::Created(file, before));
             }
             DiskOp::Write { file, offset, bytes, sync } => {
                 let file = self.file(&file)?;
@@ -276,11 +310,13 @@ impl Disk {
             }
             DiskOp::Rename { from, to } => {
                 let file = self.files.remove(&from).ok_or_else(|| missing(&from))?;
-                self.files.insert(to, file);
+                let before = self.files.insert(to.clone(), file);
+                self.named(Named::Renamed { from, to, before });
             }
             DiskOp::Truncate { file, len } => self.file(&file)?.truncate(len),
             DiskOp::Remove { file } => {
-                self.files.remove(&file).ok_or_else(|| missing(&file))?;
+                let before = self.files.remove(&file).ok_or_else(|| missing(&file))?;
+                self.named(Named::Removed(file, before));
             }
         }
         Ok(())

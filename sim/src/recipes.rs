@@ -187,11 +187,13 @@ impl End<'_> {
         self.lives.range(id + 1..).map(|(&id, &life)| Who { id, life })
     }
 
-    /// What happened at these moments happened again and again in the calm: never
-    /// was there a longer wait for it.
+    /// What happened at these moments, in any order, happened again and again in the
+    /// calm: never was there a longer wait for it.
     fn goes_on(&self, what: &str, at: impl Iterator<Item = u64>, bound: u64) -> Result<(), String> {
+        let mut moments: Vec<u64> = at.filter(|at| self.calm.contains(at)).collect();
+        moments.sort_unstable();
         let mut before = self.calm.start;
-        for at in at.filter(|at| self.calm.contains(at)).chain([self.calm.end]) {
+        for at in moments.into_iter().chain([self.calm.end]) {
             if at - before > bound {
                 let (from, bound) = (Seconds(before), Seconds(bound));
                 return Err(format!("in the calm, from {from} on, {what} did not come in {bound}"));

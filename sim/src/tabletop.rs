@@ -211,7 +211,7 @@ impl Tabletop {
         let Some(disk_id) = node.oldest() else {
             return impossible(format!("n{id} has nothing to write"));
         };
-        let error = node.disk.fail(disk_id, why);
+        let error = node.disk.fail(disk_id, why, &mut Lose);
         self.step(id, Input::Disk { id: disk_id, result: Err(error) })
     }
 

@@ -5,9 +5,12 @@
 //! plan out and judges what happened. Same scenario, same seed: same inputs, same
 //! outputs, same disk bytes, and so the same [`Report::digest`].
 
+mod calm;
 mod campaign;
 pub(crate) mod client;
 mod clocks;
+mod disks;
+mod draw;
 mod lies;
 mod links;
 mod nemesis;
@@ -22,10 +25,10 @@ pub(crate) mod world;
 
 pub use campaign::{Campaign, Sheet};
 pub use lies::Lie;
-pub use plan::{Action, Plan, Step};
+pub use plan::{Action, Broken, How, Plan, State, Step};
 pub use regression::Regression;
 pub use run::{Failure, Report, Run, Seen, run};
-pub use scenario::{Down, Expect, Scenario, ScenarioError};
+pub use scenario::{Down, Expect, Heals, Scenario, ScenarioError};
 pub use shrink::{Shrunk, shrink};
 
 use rand::SeedableRng;

@@ -27,6 +27,8 @@ fn least(name: &str) -> Seen {
         "five-times-to-live" => Seen { expired: 800, ..storm },
         "three-watches" => Seen { watched: 3_000, cleared: 200, ..storm },
         "five-duplicates" => Seen { bounds: 1000, leaders: 35, ..storm },
+        "soak-five" => Seen { received: 20, torn_tails: 5, calms: 0, ..storm },
+        "three-damaged" => Seen { received: 0, calms: 0, ..storm },
         "three-two-down" | "five-three-down" | "three-one-down" => {
             Seen { leaders: 20, received: 0, ..storm }
         }
@@ -45,14 +47,21 @@ macro_rules! weathers {
 }
 
 weathers! {
+    five_ambushes,
     five_clocks,
     five_crashes,
+    five_damage,
     five_duplicates,
+    five_frozen_clocks,
+    five_links,
     five_swarm,
     five_three_down,
     five_times_to_live,
     five_two_down,
+    soak_five,
     three_bad_links,
+    three_damaged,
+    three_disk_errors,
     three_one_down,
     three_partitions,
     three_stalls_and_pauses,

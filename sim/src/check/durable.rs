@@ -54,7 +54,8 @@ fn check_kept(operation: &Operation, hint: &Hint) -> Result<(), Violation> {
     }
 }
 
-fn check_state(hint: &Hint, last: &Final) -> Result<(), Violation> {
+/// The state of a node that need not have all there is is what the applied events make.
+pub fn check_state(hint: &Hint, last: &Final) -> Result<(), Violation> {
     let mut replay = Replay::new(hint)?;
     let model = replay.at(last.store_index);
     model.tell_time(last.clock);

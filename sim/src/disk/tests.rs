@@ -133,7 +133,7 @@ fn a_failed_operation_takes_the_page_cache_with_it() {
     let mut disk = disk();
     done(&mut disk, [write(0, "ab", true), write(2, "cd", false)]);
     disk.start(1, write(4, "ef", true));
-    assert_eq!(disk.fail(1, "io error"), DiskError("io error".into()));
+    assert_eq!(disk.fail(1, "io error", &mut Lose), DiskError("io error".into()));
     assert_eq!(content(&disk), "ab");
     assert_eq!(disk.pending().count(), 0);
 }
@@ -177,4 +177,92 @@ fn chance_is_a_function_of_its_seed() {
     };
     assert_eq!(fate(1), fate(1));
     assert_ne!(fate(1), fate(2));
+}
+
+#[test]
+fn a_failed_write_may_have_happened_in_part() {
+    let mut disk = Disk::with_sector(2);
+    disk.restore(Image::from([(name("f"), Bytes::new())]));
+    disk.start(1, write(0, "abcd", true));
+    disk.fail(1, "no space left on device", &mut Tear(1));
+    assert_eq!(content(&disk), "ab");
+    disk.crash(&mut Lose);
+    assert_eq!(content(&disk), "ab", "what stands is durable");
+}
+
+#[test]
+fn what_makes_a_file_longer_needs_space() {
+    let mut disk = disk();
+    done(&mut disk, [write(0, "abcd", true)]);
+    let grows = |disk: &mut Disk, op| {
+        disk.start(1, op);
+        let grows = disk.grows(1);
+        disk.skip(1);
+        grows
+    };
+    assert!(grows(&mut disk, write(2, "xyz", true)));
+    assert!(!grows(&mut disk, write(2, "xy", true)));
+    assert!(grows(&mut disk, DiskOp::Create { file: name("g"), size: 1 }));
+    assert!(!grows(&mut disk, DiskOp::Remove { file: name("f") }));
+}
+
+#[test]
+fn rot_spares_what_it_must() {
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(1);
+    let before = Bytes::from(vec![b'x'; 32]);
+    let spare = (name("f"), 8..24);
+    let (mut spared, mut hit) = (0, 0);
+    for _ in 0..200 {
+        let mut disk = Disk::with_sector(8);
+        disk.restore(Image::from([(name("f"), before.clone())]));
+        match disk.rot_somewhere(rng, Some(&spare)) {
+            Some((_, range)) => {
+                hit += 1;
+                let rotten = (0..32).filter(|at| content(&disk)[*at] != b'x');
+                assert!(rotten.eq(range.clone().map(|at| at as usize)), "{range:?}");
+                assert!(range.end <= 8 || range.start >= 24);
+            }
+            None => {
+                spared += 1;
+                assert_eq!(content(&disk), before);
+            }
+        }
+    }
+    assert!(hit > 50 && spared > 50, "{hit} {spared}");
+}
+
+#[test]
+fn a_write_that_went_elsewhere_can_be_made_good() {
+    for seed in 0..20 {
+        let mut disk = Disk::with_sector(4);
+        let other = (name("g"), Bytes::from_static(b"0123456789"));
+        disk.restore(Image::from([(name("f"), Bytes::from_static(b"abcdefgh")), other]));
+        let mut sound = disk.clone();
+        done(&mut sound, [write(0, "XY", true)]);
+        disk.start(1, write(0, "XY", true));
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
+        let Some(misplaced) = disk.misdirect(1, rng) else { continue };
+        assert_ne!(disk.image(), sound.image(), "seed {seed}");
+        assert_eq!(&content(&disk)[..2], b"ab", "nothing came where it was meant to");
+        disk.make_good(misplaced);
+        assert_eq!(disk.image(), sound.image(), "seed {seed}");
+    }
+}
+
+#[test]
+fn names_are_lost_from_the_last_change_back() {
+    let create = |text| DiskOp::Create { file: name(text), size: 1 };
+    let mut disk = disk();
+    done(&mut disk, [create("draft")]);
+    done(&mut disk, [DiskOp::Rename { from: name("draft"), to: name("g") }]);
+    done(&mut disk, [DiskOp::Remove { file: name("f") }, create("h")]);
+    let names = |disk: &Disk| disk.image().keys().map(FileName::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&disk), ["g", "h"]);
+    let mut spared = disk.clone();
+    assert_eq!(spared.undo_names(9, Some(&name("h"))), 0);
+    assert_eq!(disk.clone().undo_names(2, Some(&name("g"))), 2);
+    assert_eq!(disk.undo_names(3, None), 3);
+    assert_eq!(names(&disk), ["draft", "f"]);
+    disk.crash(&mut Lose);
+    assert_eq!(disk.undo_names(1, None), 0, "what has survived is durable");
 }

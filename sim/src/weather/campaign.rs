@@ -115,6 +115,9 @@ impl Sheet {
         for step in &run.plan.steps {
             *faults.entry(step.action.kind().to_owned()).or_default() += 1;
         }
+        for broken in &run.plan.broken {
+            *faults.entry(broken.how.name().to_owned()).or_default() += 1;
+        }
         let failure = report.failure.iter().map(|it| (run.seed.to_string(), it.to_string()));
         Self {
             seeds: 1,

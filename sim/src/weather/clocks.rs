@@ -11,7 +11,15 @@ use super::{scenario, stream};
 pub(crate) struct Clock {
     tick_ns: u64,
     offset_ms: i64,
+    /// What the wall shows while the clocks stand still.
+    frozen: Option<Duration>,
+    /// Whether every reading of the wall jumps to and fro.
+    strobes: bool,
+    readings: u64,
 }
+
+/// How far a wall clock that strobes is off, either way, in ms.
+const STROBE_MS: i64 = 30_000;
 
 /// The real wall clock at the beginning of every run, in ms since 1970.
 const BEGINNING_MS: i64 = 1_700_000_000_000;
@@ -24,7 +32,8 @@ impl Clock {
             .map(|_| {
                 let drift = 1.0 + weather.drift * rng.random_range(-1.0..=1.0);
                 let tick_ns = (tick_ms as f64 * 1e6 * drift) as u64;
-                Self { tick_ns, offset_ms: rng.random_range(-offset..=offset) }
+                let offset_ms = rng.random_range(-offset..=offset);
+                Self { tick_ns, offset_ms, frozen: None, strobes: false, readings: 0 }
             })
             .collect()
     }
@@ -42,9 +51,39 @@ impl Clock {
     }
 
     /// What its wall shows `since` the beginning.
-    pub fn wall_ms(&self, since: Duration) -> u64 {
+    pub fn wall_ms(&mut self, since: Duration) -> u64 {
+        self.readings += 1;
+        let since = self.frozen.unwrap_or(since);
         let real = BEGINNING_MS + i64::try_from(since.as_millis()).expect("runs are short");
-        (real + self.offset_ms).max(0).cast_unsigned()
+        let strobe = match (self.strobes, self.readings % 2) {
+            (false, _) => 0,
+            (true, 0) => STROBE_MS,
+            (true, _) => -STROBE_MS,
+        };
+        (real + self.offset_ms + strobe).max(0).cast_unsigned()
+    }
+
+    /// From now on it stands still: nothing ticks.
+    pub fn freeze(&mut self, since: Duration) {
+        self.frozen.get_or_insert(since);
+    }
+
+    /// Whether it stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    pub fn strobe(&mut self, strobes: bool) {
+        self.strobes = strobes;
+    }
+
+    /// It goes on, and shows the same to everybody.
+    pub fn calm(&mut self) {
+        (self.frozen, self.strobes) = (None, false);
+    }
+
+    pub fn thaw(&mut self) {
+        self.frozen = None;
     }
 
     pub fn jump(&mut self, ms: i64) {

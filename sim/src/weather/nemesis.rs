@@ -6,12 +6,23 @@ use std::time::Duration;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::time::Instant;
 use quorate_engine::NodeId;
+use tokio::sync::{mpsc, oneshot};
 
-use super::plan::{Action, Plan, Step};
+use super::plan::{Action, Broken, How, Step};
 use super::world::Shared;
 use crate::recipes::Processes;
 
+/// How long a node is awaited in a state.
+const AMBUSH: Duration = Duration::from_secs(3);
+
+/// After so long, who runs a node that has halted starts it again.
+const SUPERVISOR: Duration = Duration::from_millis(500);
+
+/// A disk that is never well again.
+const FOR_EVER: Duration = Duration::from_secs(1_000_000);
+
 /// Does to the cluster what the plan says.
+#[derive(Clone)]
 pub(super) struct Nemesis {
     shared: Shared,
     nodes: BTreeMap<NodeId, NodeHandle>,
@@ -28,32 +39,57 @@ impl Nemesis {
     }
 
     /// Every step at its time; undoing runs beside it.
-    pub async fn rage(&self, plan: Plan, began: Instant) {
-        for Step { at_ms, action } in plan.steps {
+    pub async fn rage(&self, steps: Vec<Step>, began: Instant) {
+        for Step { at_ms, action } in steps {
             madsim::time::sleep_until(began + Duration::from_millis(at_ms)).await;
             self.act(action);
         }
     }
 
-    /// The storm is over: all that is not down for good comes back and is well.
-    pub fn calm(&self) {
+    /// Starts again what has halted.
+    pub async fn supervise(self, mut halted: mpsc::UnboundedReceiver<NodeId>) {
+        while let Some(id) = halted.recv().await {
+            madsim::time::sleep(SUPERVISOR).await;
+            self.start(id);
+        }
+    }
+
+    /// The storm is over: all that is not down for good comes back and is well, but for
+    /// what stays broken.
+    pub fn calm(&self, broken: &[Broken]) {
         let mut world = self.shared.lock();
         world.calm = true;
-        world.links.calm();
-        let now = Instant::now();
-        let mut dead = Vec::new();
+        world.note("the storm is over".into());
+        world.links.calm(broken);
+        world.ambushes.clear();
         for node in &mut world.nodes {
-            node.stalled_until = now;
-            if node.alive.is_none() && !node.down {
-                dead.push(node.id);
-            }
+            node.trouble.calm();
+            node.clock.calm();
         }
         drop(world);
+        for Broken { node: id, how } in broken {
+            let mut world = self.shared.lock();
+            world.note(Broken { node: *id, how: *how }.to_string());
+            match how {
+                How::Dark => {
+                    world.node(*id).down = true;
+                    drop(world);
+                    self.stop(*id, true);
+                }
+                How::Stalled => {
+                    world.node(*id).trouble.stalled_until = Instant::now() + FOR_EVER;
+                }
+                _ => {}
+            }
+        }
         for id in self.nodes.keys() {
             Handle::current().resume(self.nodes[id].id());
+            self.start(*id);
         }
-        for id in dead {
-            self.start(id);
+        for Broken { node, how } in broken {
+            if *how == How::Paused {
+                Handle::current().pause(self.nodes[node].id());
+            }
         }
         self.processes.iter().for_each(Processes::be_well);
     }
@@ -61,7 +97,8 @@ impl Nemesis {
     /// One that was down for good comes back after all.
     pub fn revive(&self) {
         let mut world = self.shared.lock();
-        let Some(id) = world.nodes.iter().find(|node| node.down).map(|node| node.id) else {
+        let mut down = world.nodes.iter().filter(|node| node.down && !node.trouble.damaged);
+        let Some(id) = down.next().map(|node| node.id) else {
             return;
         };
         world.node(id).down = false;
@@ -76,10 +113,23 @@ impl Nemesis {
                 world.links.cut(&links);
                 self.later(ms, move |it| it.shared.lock().links.join(&links));
             }
+            Action::Clog(links, ms) => {
+                world.links.clog(&links, Instant::now() + Duration::from_millis(ms));
+            }
             Action::Crash(id, ms) => {
                 drop(world);
-                self.stop(id, true);
-                self.later(ms, move |it| it.start(id));
+                self.crash(id, ms);
+            }
+            Action::Ambush(state, ms) => {
+                let (tell, told) = oneshot::channel();
+                world.ambushes.push((state, tell));
+                let it = self.clone();
+                madsim::task::spawn(async move {
+                    if let Ok(Ok(id)) = madsim::time::timeout(AMBUSH, told).await {
+                        it.shared.lock().note(format!("n{id} is {state:?}"));
+                        it.crash(id, ms);
+                    }
+                });
             }
             Action::Kill(id, ms) => {
                 drop(world);
@@ -104,10 +154,39 @@ impl Nemesis {
             Action::Stall(id, ms) => {
                 world.note(format!("n{id}'s disk stalls"));
                 let until = Instant::now() + Duration::from_millis(ms);
-                let node = world.node(id);
-                node.stalled_until = node.stalled_until.max(until);
+                let trouble = &mut world.node(id).trouble;
+                trouble.stalled_until = trouble.stalled_until.max(until);
+            }
+            Action::DiskError(id) => world.node(id).trouble.error = true,
+            Action::NoSpace(id, ms) => {
+                world.note(format!("n{id}'s disk has no space"));
+                world.node(id).trouble.full = true;
+                self.later(ms, move |it| it.shared.lock().node(id).trouble.full = false);
+            }
+            Action::Rot(id, ms) => {
+                drop(world);
+                self.stop(id, true);
+                self.shared.lock().rot(id);
+                self.later(ms, move |it| it.start(id));
+            }
+            Action::Misdirect(id) => world.node(id).trouble.misdirects = true,
+            Action::LostNames(id, ms) => {
+                drop(world);
+                self.shared.lock().lose_names(id);
+                self.stop(id, true);
+                self.later(ms, move |it| it.start(id));
             }
             Action::Jump(id, ms) => world.node(id).clock.jump(ms),
+            Action::Freeze(id, ms) => {
+                world.note(format!("n{id}'s clocks stand still"));
+                let since = world.began.elapsed();
+                world.node(id).clock.freeze(since);
+                self.later(ms, move |it| it.shared.lock().node(id).clock.thaw());
+            }
+            Action::Strobe(id, ms) => {
+                world.node(id).clock.strobe(true);
+                self.later(ms, move |it| it.shared.lock().node(id).clock.strobe(false));
+            }
             Action::Down(id) => {
                 world.node(id).down = true;
                 drop(world);
@@ -136,6 +215,11 @@ impl Nemesis {
         self.later(ms, move |_| undo(&processes));
     }
 
+    fn crash(&self, id: NodeId, ms: u64) {
+        self.stop(id, true);
+        self.later(ms, move |it| it.start(id));
+    }
+
     fn stop(&self, id: NodeId, power: bool) {
         Handle::current().kill(self.nodes[&id].id());
         self.shared.lock().death(id, power);
@@ -154,8 +238,7 @@ impl Nemesis {
     }
 
     fn later(&self, ms: u64, undo: impl FnOnce(&Self) + Send + 'static) {
-        let (shared, nodes) = (self.shared.clone(), self.nodes.clone());
-        let it = Self { shared, nodes, processes: self.processes.clone() };
+        let it = self.clone();
         madsim::task::spawn(async move {
             madsim::time::sleep(Duration::from_millis(ms)).await;
             if !it.shared.lock().calm {

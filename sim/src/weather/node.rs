@@ -40,6 +40,9 @@ async fn live(shared: Shared, id: NodeId) {
             Err(_) => {
                 // One tick, however long it has been away.
                 next_tick = Instant::now() + period;
+                if world.node(id).clock.is_frozen() {
+                    continue;
+                }
                 let since = world.began.elapsed();
                 let wall_ms = world.node(id).clock.wall_ms(since);
                 let leads = world.leads(id);

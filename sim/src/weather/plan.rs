@@ -4,12 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use quorate_engine::NodeId;
-use rand::RngExt;
-use rand::rngs::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
-
-use super::scenario::{Down, Fault, Scenario};
-use super::stream;
 
 /// Everything that will be done to a cluster, in order of time, and what its clients
 /// will ask for.
@@ -18,6 +13,9 @@ use super::stream;
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// What stays broken for ever when the storm is over; all else is well then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Broken>,
     /// The operations that are asked for, as (client, which of its operations from 0);
     /// without it all of them. A client thinks of the others all the same, so that
     /// these stay what they are.
@@ -41,8 +39,13 @@ pub struct Step {
 pub enum Action {
     /// These directed links carry nothing for so many ms.
     Cut(Vec<(NodeId, NodeId)>, u64),
+    /// What these directed links carry is held back for so many ms.
+    Clog(Vec<(NodeId, NodeId)>, u64),
     /// The power fails; it comes back after so many ms.
     Crash(NodeId, u64),
+    /// The power of the next node that comes into a state fails just then; it comes
+    /// back after so many ms.
+    Ambush(State, u64),
     /// The process is killed; another starts after so many ms.
     Kill(NodeId, u64),
     /// The process is killed and starts again; after so many ms the power fails.
@@ -51,8 +54,24 @@ pub enum Action {
     Pause(NodeId, u64),
     /// The disk answers nothing for so many ms.
     Stall(NodeId, u64),
+    /// The next disk operation fails.
+    DiskError(NodeId),
+    /// The disk has no space for so many ms.
+    NoSpace(NodeId, u64),
+    /// The power fails, and of what was durable something has rotted; it comes back
+    /// after so many ms.
+    Rot(NodeId, u64),
+    /// The next log write goes to another place.
+    Misdirect(NodeId),
+    /// The power fails, and the last changes of names are undone; it comes back after
+    /// so many ms.
+    LostNames(NodeId, u64),
     /// The wall clock jumps by so many ms.
     Jump(NodeId, i64),
+    /// The clocks stand still for so many ms.
+    Freeze(NodeId, u64),
+    /// The wall clock jumps to and fro, at every reading, for so many ms.
+    Strobe(NodeId, u64),
     /// The power fails for good.
     Down(NodeId),
     /// A recipe's process does nothing for so many ms.
@@ -61,17 +80,94 @@ pub enum Action {
     CrashProcess(u64, u64),
 }
 
+/// A state that seldom lasts: there is no hitting it by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It has just been elected; no entry of its term is committed.
+    Elected,
+    /// A log write has just begun.
+    Writing,
+    /// It has just begun to write a snapshot.
+    Snapshotting,
+    /// It has received a snapshot whole, and has just begun to make it its own.
+    Installing,
+    /// It has just been born, and puts right what its disk held.
+    Recovering,
+}
+
+/// A node that stays broken.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Broken {
+    /// Which.
+    pub node: NodeId,
+    /// In which way.
+    pub how: How,
+}
+
+/// How a node may be broken for ever. Left out: links that lose much. raft keeps a
+/// leader that gets enough through to be heard, however slow everything becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// It has no power.
+    Dark,
+    /// It does nothing.
+    Paused,
+    /// Its disk answers nothing.
+    Stalled,
+    /// Nothing reaches it, and it reaches nobody.
+    Isolated,
+    /// Nothing reaches it.
+    Deaf,
+    /// It reaches nobody.
+    Mute,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Elected, Self::Writing, Self::Snapshotting, Self::Installing, Self::Recovering];
+}
+
+impl How {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Dark, Self::Paused, Self::Stalled, Self::Isolated, Self::Deaf, Self::Mute];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Paused => "paused",
+            Self::Stalled => "stalled",
+            Self::Isolated => "isolated",
+            Self::Deaf => "deaf",
+            Self::Mute => "mute",
+        }
+    }
+}
+
 impl Action {
     /// What it is, without whom and how long.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Cut(..) => "cut",
+            Self::Clog(..) => "clog",
             Self::Crash(..) => "crash",
+            Self::Ambush(..) => "ambush",
             Self::Kill(..) => "kill",
             Self::KillCrash(..) => "kill-crash",
             Self::Pause(..) => "pause",
             Self::Stall(..) => "stall",
+            Self::DiskError(_) => "disk-error",
+            Self::NoSpace(..) => "no-space",
+            Self::Rot(..) => "rot",
+            Self::Misdirect(_) => "misdirect",
+            Self::LostNames(..) => "lost-names",
             Self::Jump(..) => "jump",
+            Self::Freeze(..) => "freeze",
+            Self::Strobe(..) => "strobe",
             Self::Down(_) => "down",
             Self::PauseProcess(..) => "pause-process",
             Self::CrashProcess(..) => "crash-process",
@@ -83,159 +179,68 @@ impl Action {
         let mut half = self.clone();
         match &mut half {
             Self::Cut(_, ms)
+            | Self::Clog(_, ms)
             | Self::Crash(_, ms)
+            | Self::Ambush(_, ms)
             | Self::Kill(_, ms)
             | Self::KillCrash(_, ms)
             | Self::Pause(_, ms)
             | Self::Stall(_, ms)
+            | Self::NoSpace(_, ms)
+            | Self::Rot(_, ms)
+            | Self::LostNames(_, ms)
+            | Self::Freeze(_, ms)
+            | Self::Strobe(_, ms)
             | Self::PauseProcess(_, ms)
             | Self::CrashProcess(_, ms) => *ms /= 2,
             Self::Jump(_, ms) => *ms /= 2,
-            Self::Down(_) => return None,
+            Self::DiskError(_) | Self::Misdirect(_) | Self::Down(_) => return None,
         }
         (half != *self).then_some(half)
     }
 }
 
-type Draw = dyn Fn(&mut Xoshiro256PlusPlus, u64) -> Action;
-
-impl Plan {
-    /// Draws a plan.
-    pub fn draw(scenario: &Scenario, seed: u64) -> Self {
-        let nodes = scenario.nodes;
-        let faults = &scenario.faults;
-        let processes = scenario.recipe.map_or(0, |recipe| recipe.cast().processes);
-        let kinds: [(&str, Option<Fault>, Box<Draw>); 11] = [
-            (
-                "partition",
-                faults.partition,
-                Box::new(move |rng, ms| Action::Cut(partition(rng, nodes), ms)),
-            ),
-            (
-                "one-way",
-                faults.one_way,
-                Box::new(move |rng, ms| {
-                    let (from, to) = (node(rng, nodes), node(rng, nodes));
-                    Action::Cut(vec![(from, to)], ms)
-                }),
-            ),
-            (
-                "isolate",
-                faults.isolate,
-                Box::new(move |rng, ms| {
-                    let alone = node(rng, nodes);
-                    let others = (1..=nodes).filter(|other| *other != alone);
-                    Action::Cut(
-                        others.flat_map(|other| [(alone, other), (other, alone)]).collect(),
-                        ms,
-                    )
-                }),
-            ),
-            ("crash", faults.crash, Box::new(move |rng, ms| Action::Crash(node(rng, nodes), ms))),
-            ("kill", faults.kill, Box::new(move |rng, ms| Action::Kill(node(rng, nodes), ms))),
-            (
-                "kill-crash",
-                faults.kill_crash,
-                Box::new(move |rng, ms| Action::KillCrash(node(rng, nodes), ms)),
-            ),
-            ("pause", faults.pause, Box::new(move |rng, ms| Action::Pause(node(rng, nodes), ms))),
-            ("stall", faults.stall, Box::new(move |rng, ms| Action::Stall(node(rng, nodes), ms))),
-            (
-                "jump",
-                faults.clock_jump,
-                Box::new(move |rng, ms| {
-                    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
-                    Action::Jump(node(rng, nodes), if rng.random_bool(0.5) { ms } else { -ms })
-                }),
-            ),
-            (
-                "process-pause",
-                faults.process_pause,
-                Box::new(move |rng, ms| Action::PauseProcess(node(rng, processes), ms)),
-            ),
-            (
-                "process-crash",
-                faults.process_crash,
-                Box::new(move |rng, ms| Action::CrashProcess(node(rng, processes), ms)),
-            ),
-        ];
-        let mut steps = Vec::new();
-        for (name, fault, action) in kinds {
-            let mut rng = stream(seed, name);
-            let out = scenario.swarm && rng.random_bool(0.5);
-            let scale = if scenario.swarm { rng.random_range(0.3..2.0) } else { 1.0 };
-            let Some(fault) = fault.filter(|_| !out) else { continue };
-            let storm_ms = scenario.storm_s * 1000;
-            sprinkle(&mut rng, fault, scale, storm_ms, action.as_ref(), &mut steps);
-        }
-        if let Some(down) = scenario.down {
-            steps.extend(down_for_good(&mut stream(seed, "down"), scenario, down));
-        }
-        steps.sort_by_key(|step| step.at_ms);
-        Self { steps, asked: None }
-    }
-}
-
-fn node(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> NodeId {
-    rng.random_range(1..=nodes)
-}
-
-fn partition(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> Vec<(NodeId, NodeId)> {
-    let side: Vec<bool> = (0..=nodes).map(|_| rng.random_bool(0.5)).collect();
-    let side = |id: u64| side[usize::try_from(id).expect("small")];
-    let links = (1..=nodes).flat_map(|a| (1..=nodes).map(move |b| (a, b)));
-    links.filter(|(a, b)| side(*a) != side(*b)).collect()
-}
-
-fn sprinkle(
-    rng: &mut Xoshiro256PlusPlus,
-    fault: Fault,
-    scale: f64,
-    until_ms: u64,
-    action: &Draw,
-    steps: &mut Vec<Step>,
-) {
-    let mut at = 0.0;
-    loop {
-        let gap = -rng.random_range(f64::EPSILON..1.0).ln() * fault.every_s * scale * 1000.0;
-        at += gap.max(1.0);
-        let at_ms = at as u64;
-        if at_ms >= until_ms {
-            return;
-        }
-        let lasts = rng.random_range(fault.lasts_ms[0]..=fault.lasts_ms[1]);
-        steps.push(Step { at_ms, action: action(rng, lasts.min(until_ms - at_ms).max(1)) });
-    }
-}
-
-fn down_for_good(rng: &mut Xoshiro256PlusPlus, scenario: &Scenario, down: Down) -> Vec<Step> {
-    let mut alive: Vec<NodeId> = (1..=scenario.nodes).collect();
-    let half = scenario.storm_s * 500;
-    (0..down.nodes)
-        .map(|_| {
-            let victim = alive.swap_remove(rng.random_range(0..alive.len()));
-            Step { at_ms: rng.random_range(half / 2..half), action: Action::Down(victim) }
-        })
-        .collect()
-}
-
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>6} ms  ", self.at_ms)?;
-        match &self.action {
-            Action::Cut(links, ms) => {
-                let links: Vec<String> = links.iter().map(|(a, b)| format!("n{a}-n{b}")).collect();
-                write!(f, "cut {} for {ms} ms", links.join(" "))
+        write!(f, "{:>6} ms  {}", self.at_ms, self.action)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let between = |links: &[(NodeId, NodeId)]| {
+            let links: Vec<String> = links.iter().map(|(a, b)| format!("n{a}-n{b}")).collect();
+            links.join(" ")
+        };
+        match self {
+            Self::Cut(links, ms) => write!(f, "cut {} for {ms} ms", between(links)),
+            Self::Clog(links, ms) => write!(f, "clog {} for {ms} ms", between(links)),
+            Self::Crash(node, ms) => write!(f, "crash n{node} for {ms} ms"),
+            Self::Ambush(state, ms) => {
+                let state = format!("{state:?}").to_lowercase();
+                write!(f, "crash the next node that is {state}, for {ms} ms")
             }
-            Action::Crash(node, ms) => write!(f, "crash n{node} for {ms} ms"),
-            Action::Kill(node, ms) => write!(f, "kill n{node} for {ms} ms"),
-            Action::KillCrash(node, ms) => write!(f, "kill n{node}, crash it {ms} ms later"),
-            Action::Pause(node, ms) => write!(f, "pause n{node} for {ms} ms"),
-            Action::Stall(node, ms) => write!(f, "stall n{node}'s disk for {ms} ms"),
-            Action::Jump(node, ms) => write!(f, "n{node}'s wall clock jumps {ms} ms"),
-            Action::Down(node) => write!(f, "n{node} is down for good"),
-            Action::PauseProcess(id, ms) => write!(f, "pause process {id} for {ms} ms"),
-            Action::CrashProcess(id, ms) => write!(f, "crash process {id} for {ms} ms"),
+            Self::Kill(node, ms) => write!(f, "kill n{node} for {ms} ms"),
+            Self::KillCrash(node, ms) => write!(f, "kill n{node}, crash it {ms} ms later"),
+            Self::Pause(node, ms) => write!(f, "pause n{node} for {ms} ms"),
+            Self::Stall(node, ms) => write!(f, "stall n{node}'s disk for {ms} ms"),
+            Self::DiskError(node) => write!(f, "n{node}'s next disk operation fails"),
+            Self::NoSpace(node, ms) => write!(f, "n{node}'s disk has no space for {ms} ms"),
+            Self::Rot(node, ms) => write!(f, "crash n{node} for {ms} ms, its disk rots"),
+            Self::Misdirect(node) => write!(f, "n{node}'s next log write goes elsewhere"),
+            Self::LostNames(node, ms) => write!(f, "crash n{node} for {ms} ms, names are lost"),
+            Self::Jump(node, ms) => write!(f, "n{node}'s wall clock jumps {ms} ms"),
+            Self::Freeze(node, ms) => write!(f, "n{node}'s clocks stand still for {ms} ms"),
+            Self::Strobe(node, ms) => write!(f, "n{node}'s wall clock strobes for {ms} ms"),
+            Self::Down(node) => write!(f, "n{node} is down for good"),
+            Self::PauseProcess(id, ms) => write!(f, "pause process {id} for {ms} ms"),
+            Self::CrashProcess(id, ms) => write!(f, "crash process {id} for {ms} ms"),
         }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{} stays {} for ever", self.node, self.how.name())
     }
 }

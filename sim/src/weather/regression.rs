@@ -79,6 +79,7 @@ impl fmt::Display for Story<'_> {
             _ => f.write_str(".\n")?,
         }
         plan.steps.iter().try_for_each(|step: &Step| writeln!(f, "{step}"))?;
+        plan.broken.iter().try_for_each(|broken| writeln!(f, "           {broken}"))?;
         write!(f, "Then {}.", self.failure)
     }
 }

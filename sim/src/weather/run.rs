@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use madsim::runtime::{Handle, Runtime};
-use madsim::time::Instant;
-use quorate_engine::command::Stamp;
+use quorate_engine::NodeId;
 use quorate_engine::tree::{Path, Read};
-use quorate_engine::{Change, Content, NodeId, Write};
-
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
-use super::client::{self, ask};
+use super::calm::Core;
+use super::client;
 use super::lies::Lie;
 use super::nemesis::Nemesis;
 use super::plan::{Action, Plan};
@@ -21,15 +20,11 @@ use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
 use super::{node, stream, watcher};
 use crate::check::{self, Violation, durable, ttl, watches};
-use crate::history::{Answer, Op};
 use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
 
 /// The oracle that objects when anything panics.
 pub(super) const NO_PANIC: &str = "no panic";
-
-/// A client that only the harness uses.
-const JUDGE: u64 = u64::MAX;
 
 /// What one run came to.
 #[derive(Clone, Debug)]
@@ -202,7 +197,8 @@ pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Rep
 
 async fn live(run: Run, trace: bool) -> Report {
     let outside = Handle::current().create_node().name("outside").build();
-    let mut world = World::new(&run, outside);
+    let (halt, halted) = mpsc::unbounded_channel();
+    let mut world = World::new(&run, outside, halt);
     let Run { scenario, seed, plan, .. } = run;
     world.trace = trace.then(Vec::new);
     let began = world.began;
@@ -222,26 +218,28 @@ async fn live(run: Run, trace: bool) -> Report {
     let tasks: Vec<_> = clients.into_iter().chain(watchers).collect();
     let faults = plan.steps.len();
     let dark = darkness(&scenario, &plan);
-    nemesis.rage(plan, began).await;
+    madsim::task::spawn(nemesis.clone().supervise(halted));
+    nemesis.rage(plan.steps, began).await;
     madsim::time::sleep_until(began + Duration::from_secs(scenario.storm_s)).await;
-    nemesis.calm();
+    nemesis.calm(&plan.broken);
     if dark.is_some() {
         madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
         nemesis.revive();
     }
-    serves_again(&shared, &scenario, seed).await;
+    let core = Core::new(&shared, &scenario, &plan.broken);
+    core.serves_again(seed).await;
     // A leader's first tick does not count.
     madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms * 2)).await;
-    let before = Leadership::now(&shared);
+    let before = core.leadership();
     processes.iter().for_each(Processes::calm);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
-    let calm = before.and_then(|before| before.calm(&shared));
+    let calm = before.and_then(|before| core.calm_since(&before));
     shared.lock().seen.calms += u64::from(calm.is_some());
     tasks.iter().for_each(madsim::task::JoinHandle::abort);
     processes.iter().for_each(Processes::stop);
     // What was asked last arrives.
     madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
-    agrees(&shared, &scenario).await;
+    core.agrees().await;
     judge(&shared, dark, calm);
     let mut world = shared.lock();
     if let Some(processes) = processes {
@@ -262,65 +260,6 @@ fn darkness(scenario: &Scenario, plan: &Plan) -> Option<[u64; 2]> {
     Some([from, (scenario.storm_s + scenario.calm_s) * 1000])
 }
 
-/// Liveness: within a bound after the storm, every node that is not down for good
-/// acknowledges a write and a linearizable read.
-async fn serves_again(shared: &Shared, scenario: &Scenario, seed: u64) {
-    /// In election timeouts (one to two of which pass before an election).
-    const BOUND: u64 = 50;
-    let election_ms = scenario.engine.tick_ms * 10;
-    let bound = Duration::from_millis(BOUND * election_ms);
-    let began = Instant::now();
-    let rng = &mut stream(seed, "judge");
-    let path = Path::new("/judge").expect("clean");
-    for id in 1..=scenario.nodes {
-        if shared.lock().node(id).down {
-            continue;
-        }
-        let value = format!("calm at n{id}").into();
-        let write = Write {
-            path: path.clone(),
-            change: Change::Set { content: Content::File(value), ttl: None },
-        };
-        let read = Read { path: path.clone(), recursive: false };
-        for op in [Op::Write(write), Op::Read { read, local: false }] {
-            loop {
-                let answer = ask(shared, JUDGE, id, op.clone(), rng).await;
-                if matches!(answer, Answer::Written { .. } | Answer::Read { .. }) {
-                    break;
-                }
-                if began.elapsed() > bound || shared.lock().failure.is_some() {
-                    let what = format!("n{id} does not answer {op} {bound:?} after the storm");
-                    return shared.lock().fail("serves again", what);
-                }
-                madsim::time::sleep(Duration::from_millis(election_ms / 10)).await;
-            }
-        }
-    }
-}
-
-/// Convergence: left alone, all nodes come to the same state.
-async fn agrees(shared: &Shared, scenario: &Scenario) {
-    let patience = Duration::from_millis(scenario.engine.tick_ms * 100);
-    let began = Instant::now();
-    loop {
-        let (mut states, mut views) = (Vec::new(), String::new());
-        for node in &shared.lock().nodes {
-            if let Some(alive) = &node.alive {
-                states.push((alive.view.applied, alive.view.digest));
-                views += &format!(" n{} {:?}", node.id, alive.view.position());
-            }
-        }
-        states.dedup();
-        if states.len() <= 1 {
-            return;
-        }
-        if began.elapsed() > patience {
-            return shared.lock().fail("equal states", format!("after {patience:?}:{views}"));
-        }
-        madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
-    }
-}
-
 /// What can only be judged from all that clients saw.
 fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
     let mut world = shared.lock();
@@ -335,7 +274,7 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
         return world.fail(violation.oracle(), violation.to_string());
     }
     if let Some(last) = final_state(&world)
-        && let Err(violation) = durable::check_final(&world.history, &world.hint, &last)
+        && let Err(violation) = judge_final(&world, &last)
     {
         return world.fail("durable", violation.to_string());
     }
@@ -352,6 +291,14 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
     }
 }
 
+/// Where too few are left to serve, those that are left need not have all there is.
+fn judge_final(world: &World, last: &durable::Final) -> Result<(), Violation> {
+    match world.agreed.is_empty() {
+        true => durable::check_state(&world.hint, last),
+        false => durable::check_final(&world.history, &world.hint, last),
+    }
+}
+
 fn judge_time(world: &World, calm: Option<ttl::Calm>) -> Result<(), Violation> {
     let (hint, shown, pace) = (&world.hint, &world.shown, world.pace());
     ttl::never_early(&world.history, hint, shown, pace)?;
@@ -361,28 +308,6 @@ fn judge_time(world: &World, calm: Option<ttl::Calm>) -> Result<(), Violation> {
 fn judge_watches(world: &World) -> Result<(), Violation> {
     let window = world.scenario.config(world.seed, 1).history_events as u64;
     watches::check(world.watchings.iter().chain(world.waiting()), &world.hint, window)
-}
-
-/// Who leads, in which term, and what its clock shows, at one moment.
-struct Leadership {
-    at_ns: u64,
-    leader: (u64, NodeId),
-    clock: Stamp,
-}
-
-impl Leadership {
-    fn now(shared: &Shared) -> Option<Self> {
-        let world = shared.lock();
-        let (term, leader, clock) = world.leader()?;
-        Some(Self { at_ns: world.now(), leader: (term, leader), clock })
-    }
-
-    /// The calm since then, if nobody else has led in it.
-    fn calm(self, shared: &Shared) -> Option<ttl::Calm> {
-        let Self { at_ns, leader, .. } = Self::now(shared)?;
-        let calm = ttl::Calm { from_ns: self.at_ns, clock: self.clock, until_ns: at_ns };
-        (leader == self.leader).then_some(calm)
-    }
 }
 
 fn final_state(world: &World) -> Option<durable::Final> {

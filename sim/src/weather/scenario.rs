@@ -53,6 +53,14 @@ pub struct Scenario {
     /// Nodes that go down for good in the middle of the storm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down: Option<Down>,
+    /// How many nodes' disks may be damaged beyond what a lone node can repair. If a
+    /// majority is left the cluster serves on; if not it may stop, and must never be
+    /// wrong.
+    #[serde(default)]
+    pub damaged: u64,
+    /// What is well again when the storm is over.
+    #[serde(default)]
+    pub heals: Heals,
     /// Bounds of the engine, drawn small so that rare paths are common.
     #[serde(default)]
     pub engine: Tweaks,
@@ -103,6 +111,15 @@ pub struct Faults {
     /// One node hears and reaches nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolate: Option<Fault>,
+    /// The cluster falls into two parts, and one node belongs to both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Fault>,
+    /// One node is cut off, joined, cut off again, every few hundred ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flap: Option<Fault>,
+    /// What one node sends to another is held back, and arrives all at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clog: Option<Fault>,
     /// A node loses its power, and with it what was not synced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crash: Option<Fault>,
@@ -113,12 +130,43 @@ pub struct Faults {
     /// `lasts_ms`: what it had only written, and has read back, is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_crash: Option<Fault>,
+    /// All nodes lose their power at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crash_all: Option<Fault>,
+    /// A node loses its power several times, each time soon after it has started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Fault>,
+    /// The next node that comes into some rare state loses its power just then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ambush: Option<Fault>,
     /// A node does nothing for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<Fault>,
     /// A disk answers nothing for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stall: Option<Fault>,
+    /// A disk operation fails once; a write may have happened in part, what was not
+    /// synced is gone, and the next operation succeeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_error: Option<Fault>,
+    /// A disk has no space for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_space: Option<Fault>,
+    /// The power fails, and some of what was durable has rotted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rot: Option<Fault>,
+    /// A write goes to another place than it was meant for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misdirect: Option<Fault>,
+    /// The power fails, and the last changes of names are undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_names: Option<Fault>,
+    /// A node's clocks stand still while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_freeze: Option<Fault>,
+    /// A wall clock jumps to and fro at every reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_strobe: Option<Fault>,
     /// A wall clock jumps by up to `lasts_ms`, either way, for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_jump: Option<Fault>,
@@ -138,6 +186,17 @@ pub struct Fault {
     pub every_s: f64,
     /// How long one lasts, in ms.
     pub lasts_ms: [u64; 2],
+}
+
+/// What is well again when the storm is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heals {
+    /// A majority, drawn; the rest stays broken for ever.
+    #[default]
+    Majority,
+    /// All.
+    All,
 }
 
 /// Nodes that stay down.
@@ -242,6 +301,14 @@ impl Scenario {
             return Err(ScenarioError("more nodes go down than there are".into()));
         }
         let faults = &scenario.faults;
+        let damages = faults.rot.or(faults.misdirect).or(faults.lost_names).is_some();
+        if damages != (scenario.damaged > 0) || scenario.damaged > scenario.nodes {
+            let what = "rot, misdirect and lost_names befall `damaged` nodes, from 1 to all";
+            return Err(ScenarioError(what.into()));
+        }
+        if scenario.damaged > 0 && scenario.down.is_some() {
+            return Err(ScenarioError("nodes are either damaged or down".into()));
+        }
         if scenario.recipe.is_none() && faults.process_pause.or(faults.process_crash).is_some() {
             return Err(ScenarioError("no recipe has processes to pause or crash".into()));
         }

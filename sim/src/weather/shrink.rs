@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::Step;
+use super::plan::{Broken, Step};
 use super::run::{Failure, NO_PANIC, Report, Run};
 
 /// A failing run that has been cut down.
@@ -33,6 +33,7 @@ pub fn shrink(run: &Run, most_runs: usize) -> Option<Shrunk> {
     loop {
         let size = search.size();
         search.cut_steps();
+        search.mend();
         search.cut_operations();
         search.halve();
         if search.size() == size || search.runs >= most_runs {
@@ -72,7 +73,8 @@ impl Search {
     }
 
     fn size(&self) -> (usize, usize) {
-        (self.best.plan.steps.len(), self.asked().len())
+        let plan = &self.best.plan;
+        (plan.steps.len() + plan.broken.len(), self.asked().len())
     }
 
     /// Takes a run in the best one's place if the same oracle objects to it.
@@ -95,6 +97,15 @@ impl Search {
         cut(steps, |left: &[Step]| {
             let mut run = self.best.clone();
             run.plan.steps = left.to_vec();
+            self.accept(run)
+        });
+    }
+
+    /// What need not stay broken is well when the storm is over.
+    fn mend(&mut self) {
+        cut(self.best.plan.broken.clone(), |left: &[Broken]| {
+            let mut run = self.best.clone();
+            run.plan.broken = left.to_vec();
             self.accept(run)
         });
     }

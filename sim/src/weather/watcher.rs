@@ -120,9 +120,10 @@ impl World {
         self.watchings.push(watching);
     }
 
-    /// The watches that still wait.
+    /// The watches that still wait, on nodes that have all there is.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Watching> {
-        let alive = self.nodes.iter().filter_map(|node| node.alive.as_ref());
+        let agreed = self.nodes.iter().filter(|node| self.agreed.contains(&node.id));
+        let alive = agreed.filter_map(|node| node.alive.as_ref());
         alive.flat_map(|alive| alive.watches.values().map(|(watching, _)| watching))
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
@@ -19,8 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::clocks::Clock;
+use super::disks::{Trouble, is_log};
 use super::lies::{Liar, Lie};
 use super::links::Links;
+use super::plan::State;
 use super::run::{Run, Seen};
 use super::scenario::Scenario;
 use super::stream;
@@ -28,7 +29,7 @@ use super::watcher::Waiting;
 use crate::check::Hint;
 use crate::check::ttl::{Pace, Shown};
 use crate::check::watches::Watching;
-use crate::disk::{Chance, Disk, Keep, Mercy};
+use crate::disk::{Disk, Keep};
 use crate::history::{Answer, History, Server};
 use crate::properties::{Observation, Properties};
 
@@ -75,10 +76,17 @@ pub(crate) struct World {
     leader_terms: BTreeSet<u64>,
     pub trace: Option<Vec<String>>,
     pub calm: bool,
-    disk_rng: Xoshiro256PlusPlus,
+    /// Nodes that have come to the same state in the end.
+    pub agreed: Vec<NodeId>,
+    pub(super) disk_rng: Xoshiro256PlusPlus,
+    pub(super) damage_rng: Xoshiro256PlusPlus,
+    /// Who waits for a node to come into a state.
+    pub ambushes: Vec<(State, oneshot::Sender<NodeId>)>,
+    /// Told of nodes that have halted.
+    pub halted: mpsc::UnboundedSender<NodeId>,
     boots: u64,
     /// What outlives the nodes: messages and disk operations under way.
-    outside: NodeHandle,
+    pub(super) outside: NodeHandle,
 }
 
 /// One member, alive or not.
@@ -91,7 +99,8 @@ pub(crate) struct Node {
     pub alive: Option<Alive>,
     /// Down for good.
     pub down: bool,
-    pub stalled_until: Instant,
+    /// What is wrong with its disk.
+    pub trouble: Trouble,
     /// What its disk held at the beginning of an earlier life.
     pub older: Option<Image>,
     /// Store index of the last event it has shown.
@@ -114,7 +123,7 @@ pub(crate) struct Alive {
 const INBOX: usize = 4_096;
 
 impl World {
-    pub fn new(run: &Run, outside: NodeHandle) -> Self {
+    pub fn new(run: &Run, outside: NodeHandle, halted: mpsc::UnboundedSender<NodeId>) -> Self {
         let Run { scenario, seed, plan, lie, .. } = run.clone();
         let config = scenario.config(seed, 1);
         let began = Instant::now();
@@ -127,7 +136,7 @@ impl World {
             life: 0,
             alive: None,
             down: false,
-            stalled_until: began,
+            trouble: Trouble::new(began),
             older: None,
             shown: 0,
             asked: 0,
@@ -135,7 +144,7 @@ impl World {
         Self {
             began,
             nodes: nodes.collect(),
-            links: Links::new(scenario.links.clone(), seed),
+            links: Links::new(scenario.links.clone(), scenario.nodes, seed),
             history: History::new(),
             hint: Hint::new(config.genesis_index()),
             watchings: Vec::new(),
@@ -149,7 +158,11 @@ impl World {
             leader_terms: BTreeSet::new(),
             trace: None,
             calm: false,
+            agreed: Vec::new(),
             disk_rng: stream(seed, "disks"),
+            damage_rng: stream(seed, "damage"),
+            ambushes: Vec::new(),
+            halted,
             boots: 0,
             outside,
             scenario,
@@ -194,6 +207,12 @@ impl World {
         Pace { tick_ms: config.tick_ms, shortest_ns, longest_ns, commit_ns }
     }
 
+    /// What a node shows, if it runs.
+    pub fn view(&self, id: NodeId) -> Option<&View> {
+        let node = &self.nodes[usize::try_from(id - 1).expect("small")];
+        node.alive.as_ref().map(|alive| &alive.view)
+    }
+
     /// The term, leader and clock that are in force, if somebody leads.
     pub fn leader(&self) -> Option<(u64, NodeId, Stamp)> {
         let views = self.nodes.iter().filter_map(|node| Some(&node.alive.as_ref()?.view));
@@ -222,8 +241,13 @@ impl World {
                 let seen = view.clone();
                 node.alive = Some(Alive { engine, inbox, view: seen, waiting, watches, queued: 0 });
                 self.observe(id, Observation::Born(&view));
+                self.spring(State::Recovering, id);
                 self.after(shared, id, outputs);
                 self.publish(id);
+            }
+            Err(error) if node.trouble.damaged => {
+                node.down = true;
+                self.note(format!("n{id} refuses to start: {error}"));
             }
             Err(error) => self.fail("restart", format!("n{id} does not start again: {error}")),
         }
@@ -237,29 +261,6 @@ impl World {
         let client_urls = vec![format!("http://n{id}:{life}")];
         let request_of = Request::Publish(Attributes { name: format!("n{id}"), client_urls });
         self.tell(id, Input::Client { id: request, request: request_of });
-    }
-
-    /// The process ends: whoever waits for it will never hear.
-    pub fn death(&mut self, id: NodeId, power: bool) {
-        let mut rng = self.disk_rng.clone();
-        let forgets = power && self.liar.tells(Lie::ForgetfulDisk);
-        let node = self.node(id);
-        if node.alive.take().is_none() {
-            return;
-        }
-        if forgets && let Some(older) = node.older.clone() {
-            node.disk.restore(older);
-        }
-        let mercy: &mut dyn Mercy = &mut Chance(&mut rng);
-        if power {
-            node.disk.crash(mercy)
-        } else {
-            node.disk.kill(mercy)
-        }
-        node.life += 1;
-        self.disk_rng = rng;
-        self.observe(id, Observation::Died);
-        self.note(format!("n{id} dies"));
     }
 
     /// One step of one node with all that has arrived, and everything that follows
@@ -292,7 +293,8 @@ impl World {
         alive.view = view.clone();
         self.observe(id, Observation::View(&view));
         self.learn(id, &view);
-        self.look(&view, &outputs);
+        self.look(&outputs);
+        self.look_out(id, &view, &outputs);
         for output in outputs {
             match output {
                 Output::Peer { to, message } => self.send(shared, id, to, message),
@@ -301,10 +303,7 @@ impl World {
                     self.node(id).disk.start(op_id, op);
                     self.complete_later(shared, id, op_id);
                 }
-                Output::Halt(halt) => {
-                    self.fail("halt", format!("n{id} halts: {halt}"));
-                    return;
-                }
+                Output::Halt(halt) => return self.halt(id, &halt),
             }
         }
     }
@@ -334,52 +333,6 @@ impl World {
         }
         alive.queued += 1;
         let _ = alive.inbox.send(input);
-    }
-
-    fn complete_later(&mut self, shared: &Shared, id: NodeId, op: u64) {
-        let [low, high] = self.scenario.disks.delay_ms;
-        let delay = Duration::from_millis(self.disk_rng.random_range(low..=high));
-        let early = self.liar.tells(Lie::EarlySync);
-        let (shared, life) = (shared.clone(), self.node(id).life);
-        self.outside.spawn(async move {
-            madsim::time::sleep(delay).await;
-            loop {
-                let again = shared.lock().try_complete(id, life, op, early);
-                let Some(again) = again else { return };
-                madsim::time::sleep_until(again).await;
-            }
-        });
-    }
-
-    /// Completes a disk operation, unless its process is gone; or says when to try
-    /// again.
-    fn try_complete(&mut self, id: NodeId, life: u64, op: u64, early: bool) -> Option<Instant> {
-        let node = self.node(id);
-        if node.life != life || node.alive.is_none() {
-            return None;
-        }
-        let until = node.stalled_until;
-        if until <= Instant::now() && node.disk.may_finish(op) {
-            self.complete(id, op, early);
-            return None;
-        }
-        Some(until.max(Instant::now() + Duration::from_millis(1)))
-    }
-
-    fn complete(&mut self, id: NodeId, op: u64, early: bool) {
-        let drops = self.liar.rarely_tells(Lie::DroppedWrite);
-        let disk = &mut self.node(id).disk;
-        disk.pretend(early);
-        let is_write =
-            disk.pending().any(|(pending, it)| pending == op && matches!(it, DiskOp::Write { .. }));
-        let result = if drops && is_write {
-            disk.skip(op);
-            Ok(())
-        } else {
-            disk.finish(op)
-        };
-        disk.pretend(false);
-        self.tell(id, Input::Disk { id: op, result });
     }
 
     /// A client's request reaches a node.
@@ -435,10 +388,7 @@ impl World {
     }
 
     /// Counts what is rare.
-    fn look(&mut self, view: &View, outputs: &[Output]) {
-        if view.role == Role::Leader && self.leader_terms.insert(view.term) {
-            self.seen.leaders += 1;
-        }
+    fn look(&mut self, outputs: &[Output]) {
         for output in outputs {
             match output {
                 Output::Disk { op: DiskOp::Truncate { .. }, .. } => self.seen.torn_tails += 1,
@@ -451,6 +401,31 @@ impl World {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Tells those who wait for a node to come into a rare state.
+    fn look_out(&mut self, id: NodeId, view: &View, outputs: &[Output]) {
+        if view.role == Role::Leader && self.leader_terms.insert(view.term) {
+            self.seen.leaders += 1;
+            self.spring(State::Elected, id);
+        }
+        for output in outputs {
+            let Output::Disk { op, .. } = output else { continue };
+            let state = match (op, op.file().as_str()) {
+                (DiskOp::Write { sync: true, .. }, name) if is_log(name) => State::Writing,
+                (DiskOp::Create { .. }, "snapshot.draft") => State::Snapshotting,
+                (DiskOp::Rename { .. }, "snapshot.received") => State::Installing,
+                _ => continue,
+            };
+            self.spring(state, id);
+        }
+    }
+
+    fn spring(&mut self, state: State, id: NodeId) {
+        if let Some(at) = self.ambushes.iter().position(|(awaited, _)| *awaited == state) {
+            let (_, tell) = self.ambushes.swap_remove(at);
+            let _ = tell.send(id);
         }
     }
 
@@ -471,7 +446,7 @@ impl World {
         }
     }
 
-    fn observe(&mut self, id: NodeId, what: Observation<'_>) {
+    pub(super) fn observe(&mut self, id: NodeId, what: Observation<'_>) {
         if self.failure.is_none()
             && let Err(violation) = self.properties.observe(id, what)
         {

@@ -15,6 +15,7 @@ pub fn replay(single: &Single) -> Result<bool, String> {
     report.trace.iter().for_each(|line| println!("{line}"));
     println!("\nthe plan of seed {}:", run.seed);
     run.plan.steps.iter().for_each(|step| println!("  {step}"));
+    run.plan.broken.iter().for_each(|broken| println!("             {broken}"));
     println!(
         "\n{} steps, {} operations, {} written, {} unknown, digest {:016x}",
         report.steps, report.operations, report.written, report.lost, report.digest

@@ -1,0 +1,222 @@
+//! What disks do with their operations, and what happens to them at the end of a life.
+
+use std::time::Duration;
+
+use madsim::time::Instant;
+use quorate_engine::{DiskError, DiskOp, Halt, Input, NodeId};
+use rand::RngExt;
+
+use super::lies::Lie;
+use super::world::{Shared, World};
+use crate::disk::damage::{Misplaced, Place};
+use crate::disk::{Chance, Disk, Mercy};
+use crate::properties::Observation;
+
+/// What is wrong with one node's disk.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// Until then it answers nothing.
+    pub stalled_until: Instant,
+    /// Its next operation fails.
+    pub error: bool,
+    /// It has no space.
+    pub full: bool,
+    /// Its next log write goes elsewhere.
+    pub misdirects: bool,
+    /// It has been damaged beyond what a lone node can repair: it may refuse to start.
+    pub damaged: bool,
+    /// It has said that something failed: the node has to halt.
+    failed: bool,
+    /// The last log write that ended. No damage takes it: a log that lacks its very last
+    /// batch cannot be told from a torn one.
+    last: Option<Place>,
+    /// The last log write, if it went elsewhere.
+    misplaced: Option<Misplaced>,
+}
+
+impl Trouble {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            stalled_until: now,
+            error: false,
+            full: false,
+            misdirects: false,
+            damaged: false,
+            failed: false,
+            last: None,
+            misplaced: None,
+        }
+    }
+
+    /// What can be well again is well again.
+    pub fn calm(&mut self) {
+        self.stalled_until = Instant::now();
+        (self.error, self.full, self.misdirects) = (false, false, false);
+    }
+}
+
+/// Log segments are the files whose names begin with `wal`.
+pub(super) fn is_log(name: &str) -> bool {
+    name.starts_with("wal")
+}
+
+fn log_place(op: &DiskOp) -> Option<Place> {
+    match op {
+        DiskOp::Write { file, offset, bytes, sync: true }
+            if is_log(file.as_str()) && !bytes.is_empty() =>
+        {
+            Some((file.clone(), *offset..*offset + bytes.len() as u64))
+        }
+        _ => None,
+    }
+}
+
+impl World {
+    pub(super) fn complete_later(&mut self, shared: &Shared, id: NodeId, op: u64) {
+        let [low, high] = self.scenario.disks.delay_ms;
+        let delay = Duration::from_millis(self.disk_rng.random_range(low..=high));
+        let early = self.liar.tells(Lie::EarlySync);
+        let (shared, life) = (shared.clone(), self.node(id).life);
+        self.outside.spawn(async move {
+            madsim::time::sleep(delay).await;
+            loop {
+                let again = shared.lock().try_complete(id, life, op, early);
+                let Some(again) = again else { return };
+                madsim::time::sleep_until(again).await;
+            }
+        });
+    }
+
+    /// Completes a disk operation, unless its process is gone; or says when to try
+    /// again.
+    fn try_complete(&mut self, id: NodeId, life: u64, op: u64, early: bool) -> Option<Instant> {
+        let node = self.node(id);
+        if node.life != life || node.alive.is_none() {
+            return None;
+        }
+        let until = node.trouble.stalled_until;
+        if until <= Instant::now() && node.disk.may_finish(op) {
+            self.complete(id, op, early);
+            return None;
+        }
+        Some(until.max(Instant::now() + Duration::from_millis(1)))
+    }
+
+    fn complete(&mut self, id: NodeId, op: u64, early: bool) {
+        let drops = self.liar.rarely_tells(Lie::DroppedWrite);
+        let result = self.trouble(id, op).unwrap_or_else(|| {
+            let disk = &mut self.node(id).disk;
+            disk.pretend(early);
+            let is_write = disk
+                .pending()
+                .any(|(pending, it)| pending == op && matches!(it, DiskOp::Write { .. }));
+            let result = if drops && is_write {
+                disk.skip(op);
+                Ok(())
+            } else {
+                disk.finish(op)
+            };
+            disk.pretend(false);
+            result
+        });
+        self.tell(id, Input::Disk { id: op, result });
+    }
+
+    /// What an operation comes to on a disk in trouble; nothing if it is not concerned.
+    fn trouble(&mut self, id: NodeId, op: u64) -> Option<Result<(), DiskError>> {
+        let mut rng = self.damage_rng.clone();
+        let node = self.node(id);
+        let (trouble, disk) = (&mut node.trouble, &mut node.disk);
+        let done = if trouble.error {
+            (trouble.error, trouble.failed) = (false, true);
+            Some(Err(disk.fail(op, "input/output error", &mut Chance(&mut rng))))
+        } else if trouble.full && disk.grows(op) {
+            trouble.failed = true;
+            Some(Err(disk.fail(op, "no space left on device", &mut Chance(&mut rng))))
+        } else {
+            trouble.log_write(disk, op, &mut rng)
+        };
+        self.damage_rng = rng;
+        done
+    }
+
+    /// A node stops for good reason, or for none. Whoever runs it starts it again.
+    pub(super) fn halt(&mut self, id: NodeId, halt: &Halt) {
+        if !std::mem::take(&mut self.node(id).trouble.failed) {
+            return self.fail("halt", format!("n{id} halts: {halt}"));
+        }
+        self.note(format!("n{id} halts: {halt}"));
+        self.death(id, false);
+        let _ = self.halted.send(id);
+    }
+
+    /// The process ends: whoever waits for it will never hear.
+    pub fn death(&mut self, id: NodeId, power: bool) {
+        let mut rng = self.disk_rng.clone();
+        let forgets = power && self.liar.tells(Lie::ForgetfulDisk);
+        let node = self.node(id);
+        if node.alive.take().is_none() {
+            return;
+        }
+        if forgets && let Some(older) = node.older.clone() {
+            node.disk.restore(older);
+        }
+        if let Some(misplaced) = node.trouble.misplaced.take() {
+            node.disk.make_good(misplaced);
+        }
+        node.trouble.failed = false;
+        let mercy: &mut dyn Mercy = &mut Chance(&mut rng);
+        if power {
+            node.disk.crash(mercy)
+        } else {
+            node.disk.kill(mercy)
+        }
+        node.life += 1;
+        self.disk_rng = rng;
+        self.observe(id, Observation::Died);
+        self.note(format!("n{id} dies"));
+    }
+
+    /// Some of what a node without power had durable has rotted.
+    pub fn rot(&mut self, id: NodeId) {
+        let mut rng = self.damage_rng.clone();
+        let node = self.node(id);
+        let rotten = node.disk.rot_somewhere(&mut rng, node.trouble.last.as_ref());
+        node.trouble.damaged |= rotten.is_some();
+        self.damage_rng = rng;
+        if let Some((file, place)) = rotten {
+            self.note(format!("n{id}'s {file} rots at {place:?}"));
+        }
+    }
+
+    /// The last changes of names of a node without power are undone.
+    pub fn lose_names(&mut self, id: NodeId) {
+        let most = self.damage_rng.random_range(1..=3);
+        let node = self.node(id);
+        let spare = node.trouble.last.as_ref().map(|(file, _)| file);
+        let undone = node.disk.undo_names(most, spare);
+        node.trouble.damaged |= undone > 0;
+        self.note(format!("n{id} loses its last {undone} changes of names"));
+    }
+}
+
+impl Trouble {
+    /// A log write of a disk without other trouble: goes elsewhere, if one is to.
+    fn log_write(
+        &mut self,
+        disk: &mut Disk,
+        op: u64,
+        rng: &mut impl rand::Rng,
+    ) -> Option<Result<(), DiskError>> {
+        let under_way = disk.pending().find(|(pending, _)| *pending == op);
+        let place = under_way.and_then(|(_, op)| log_place(op))?;
+        self.last = Some(place);
+        self.misplaced = None;
+        if self.misdirects {
+            self.misplaced = Some(disk.misdirect(op, rng)?);
+            (self.misdirects, self.damaged) = (false, true);
+            return Some(Ok(()));
+        }
+        None
+    }
+}
