@@ -33,6 +33,11 @@ pub enum Halt {
         /// Where the logs differ.
         index: u64,
     },
+    /// A leader's snapshot holds another state than the same entries made here.
+    Diverged {
+        /// The last entry in it.
+        index: u64,
+    },
 }
 
 impl fmt::Display for Halt {
@@ -56,6 +61,11 @@ impl fmt::Display for Halt {
                 f,
                 "the leader's entry {index} contradicts the one committed here: \
                  one of the two data directories is damaged; keep both for inspection"
+            ),
+            Self::Diverged { index } => write!(
+                f,
+                "the leader's snapshot of entry {index} is not the state that this member has come to by the same \
+                 entries: one of the two is damaged; keep both data directories for inspection"
             ),
         }
     }

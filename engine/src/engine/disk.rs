@@ -93,7 +93,7 @@ impl Engine {
     /// A received snapshot is verified and durable: now raft may know. It may
     /// find that the log has got there by itself, or that the leader is gone.
     fn snapshot_arrived(&mut self, from: NodeId, term: u64, state: State, out: &mut Vec<Output>) {
-        let at = state.applied;
+        let (at, digest) = (state.applied, state.digest());
         if self.install.is_none() && at.0 > self.consensus.committed() {
             self.install = Some(Install { state, number: None });
             self.consensus.snapshot_received(from, term, at);
@@ -106,6 +106,9 @@ impl Engine {
                 return;
             }
             self.install = None;
+        }
+        if self.state.applied == at && self.state.digest() != digest {
+            return self.halt(Halt::Diverged { index: at.0 }, out);
         }
         if !self.keeper.holds(at.0) {
             self.keeper.discard([snapshot_file(at.0)]);
