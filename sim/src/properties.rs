@@ -7,6 +7,7 @@
 mod acknowledged;
 mod answers;
 mod at_most_once;
+mod bounds;
 mod committed;
 mod election_safety;
 mod leader_completeness;
@@ -14,6 +15,7 @@ mod log_matching;
 mod monotonic;
 mod quorum;
 mod ready;
+mod snapshots_equal;
 mod stamps;
 mod state_machine_safety;
 mod votes;
@@ -89,6 +91,8 @@ impl Properties {
             Box::new(zombie::Zombie::new(config.election_ticks)),
             Box::<at_most_once::AtMostOnce>::default(),
             Box::new(answers::Answers::new(config.deadline_ticks)),
+            Box::new(bounds::Bounds::new(config)),
+            Box::<snapshots_equal::SnapshotsEqual>::default(),
         ])
     }
 

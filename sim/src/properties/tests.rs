@@ -385,3 +385,38 @@ fn a_refused_write_that_happens() {
     let never = vec![ask(), shows(), refused()];
     assert_eq!(objection(never), None, "appended is not committed");
 }
+
+#[test]
+fn two_snapshots_of_one_index_that_differ() {
+    let name = FileName::new;
+    let written = |node: NodeId, draft: &str, bytes: &'static str| {
+        let (file, bytes) = (name(draft), Bytes::from(bytes));
+        let rename = DiskOp::Rename { from: file.clone(), to: name("snap-0000000000000008") };
+        let ops = [
+            DiskOp::Create { file: file.clone(), size: 0 },
+            DiskOp::Write { file, offset: 0, bytes, sync: true },
+            rename,
+        ];
+        let ops = (1..).zip(ops).map(move |(id, op)| (node, Fact::Out(Output::Disk { id, op })));
+        let done = (node, Fact::In(Input::Disk { id: 3, result: Ok(()) }));
+        ops.chain([done]).collect::<Vec<_>>()
+    };
+    let own = || written(1, "snapshot.own", "abc");
+    let then = |bytes| own().into_iter().chain(written(2, "snapshot.received", bytes)).collect();
+    breaks("snapshots are equal", then("abd"));
+    assert_eq!(objection(then("abc")), None);
+}
+
+#[test]
+fn more_that_waits_than_may() {
+    let most = Config::new(1, 1, members()).max_pending_reads as u64;
+    let asked = (0..=most).map(|id| (1, Fact::In(Input::Client { id, request: Request::Read })));
+    let mut run: Vec<_> = asked.collect();
+    run.push((1, follower(1, 1, 1)));
+    breaks("all that waits has a bound", run);
+    let remove = |id| DiskOp::Remove { file: FileName::new(&format!("f{id}")) };
+    let begun = (0..9).map(|id| (1, Fact::Out(Output::Disk { id, op: remove(id) })));
+    let mut run: Vec<_> = begun.collect();
+    run.push((1, follower(1, 1, 1)));
+    breaks("all that waits has a bound", run);
+}

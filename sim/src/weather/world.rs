@@ -414,7 +414,7 @@ impl World {
             let Output::Disk { op, .. } = output else { continue };
             let state = match (op, op.file().as_str()) {
                 (DiskOp::Write { sync: true, .. }, name) if is_log(name) => State::Writing,
-                (DiskOp::Create { .. }, "snapshot.draft") => State::Snapshotting,
+                (DiskOp::Create { .. }, "snapshot.own") => State::Snapshotting,
                 (DiskOp::Rename { .. }, "snapshot.received") => State::Installing,
                 _ => continue,
             };
