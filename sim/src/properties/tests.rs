@@ -412,11 +412,11 @@ fn more_that_waits_than_may() {
     let most = Config::new(1, 1, members()).max_pending_reads as u64;
     let asked = (0..=most).map(|id| (1, Fact::In(Input::Client { id, request: Request::Read })));
     let mut run: Vec<_> = asked.collect();
-    run.push((1, follower(1, 1, 1)));
+    run.push((1, follower(1, 1, 0)));
     breaks("all that waits has a bound", run);
     let remove = |id| DiskOp::Remove { file: FileName::new(&format!("f{id}")) };
     let begun = (0..9).map(|id| (1, Fact::Out(Output::Disk { id, op: remove(id) })));
     let mut run: Vec<_> = begun.collect();
-    run.push((1, follower(1, 1, 1)));
+    run.push((1, follower(1, 1, 0)));
     breaks("all that waits has a bound", run);
 }
