@@ -11,6 +11,7 @@ pub(crate) mod client;
 mod clocks;
 mod disks;
 mod draw;
+pub(crate) mod journal;
 mod lies;
 mod links;
 mod nemesis;
@@ -24,6 +25,7 @@ mod watcher;
 pub(crate) mod world;
 
 pub use campaign::{Campaign, Sheet};
+pub use journal::{Fate, Flight, Record, Standing, What};
 pub use lies::Lie;
 pub use plan::{Action, Broken, How, Plan, State, Step};
 pub use regression::Regression;

@@ -17,6 +17,7 @@ use super::{Note, Notes, Who};
 use crate::check::watches::Told;
 use crate::history::{Answer, Op};
 use crate::weather::client::ask;
+use crate::weather::journal::What;
 use crate::weather::world::Shared;
 
 /// Clients of recipes bear numbers from here on in histories.
@@ -99,9 +100,9 @@ impl Client {
 
     /// Notes what it believes, or was told, now.
     pub fn note<T: std::fmt::Debug>(&self, notes: &Notes<T>, what: T) {
-        let mut world = self.shared.lock();
+        let world = self.shared.lock();
         let at = world.now();
-        world.note(format!("{}: {what:?}", self.who));
+        world.journal.record(|| What::Noted(format!("{}: {what:?}", self.who)));
         notes.lock().push(Note { at, who: self.who, what });
     }
 

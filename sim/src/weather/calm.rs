@@ -9,15 +9,13 @@ use quorate_engine::tree::{Path, Read};
 use quorate_engine::{Change, Content, NodeId, Role, View, Write};
 
 use super::client::ask;
+use super::journal::JUDGE;
 use super::plan::Broken;
 use super::scenario::Scenario;
 use super::stream;
 use super::world::{Shared, World};
 use crate::check::ttl;
 use crate::history::{Answer, Op};
-
-/// A client that only the harness uses.
-const JUDGE: u64 = u64::MAX;
 
 /// Within so many election timeouts after the storm the core serves (one to two of which
 /// pass before an election).

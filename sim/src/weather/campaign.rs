@@ -102,10 +102,10 @@ fn differs(run: &Run, report: &Report) -> Option<String> {
     if run.report(false).digest == report.digest {
         return None;
     }
-    let (one, two) = (run.report(true).trace, run.report(true).trace);
-    let at = one.iter().zip(&two).position(|(one, two)| one != two);
-    let at = at.unwrap_or(one.len().min(two.len()));
-    let line = |trace: &[String]| trace.get(at).cloned().unwrap_or_else(|| "the end".into());
+    let (one, two) = (run.report(true), run.report(true));
+    let at = one.lines().zip(two.lines()).position(|(one, two)| one != two);
+    let at = at.unwrap_or(one.journal.len().min(two.journal.len()));
+    let line = |of: &Report| of.lines().nth(at).unwrap_or_else(|| "the end".into());
     Some(format!("event {at} is\n  {}\nand then\n  {}", line(&one), line(&two)))
 }
 

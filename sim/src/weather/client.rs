@@ -6,6 +6,7 @@ use quorate_engine::{NodeId, Request};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::journal::What;
 use super::stream;
 use super::world::Shared;
 use crate::history::{Answer, Op, OpId, Server};
@@ -61,14 +62,18 @@ pub(crate) async fn ask(
     let called = {
         let mut world = shared.lock();
         let (now, life) = (world.now(), world.node(node).life);
-        world.history.call(client, Server { node, life }, op.clone(), now)
+        let id = world.history.call(client, Server { node, life }, op.clone(), now);
+        let op = || Box::new(op.clone());
+        world.journal.record(|| What::Called { id, client, node, op: op() });
+        id
     };
     madsim::time::sleep(Duration::from_millis(there)).await;
     let answer = carry_out(shared, node, called, op, patience).await;
     madsim::time::sleep(Duration::from_millis(back)).await;
     let mut world = shared.lock();
     let now = world.now();
-    world.note(format!("client {client} #{called} at n{node}: {answer:?}"));
+    let said = || Box::new(answer.clone());
+    world.journal.record(|| What::Answered { id: called, client, node, answer: said() });
     world.history.done(called, answer.clone(), now);
     answer
 }

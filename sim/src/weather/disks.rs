@@ -6,6 +6,7 @@ use madsim::time::Instant;
 use quorate_engine::{DiskError, DiskOp, Halt, Input, NodeId};
 use rand::RngExt;
 
+use super::journal::What;
 use super::lies::Lie;
 use super::world::{Shared, World};
 use crate::disk::damage::{Misplaced, Place};
@@ -75,7 +76,7 @@ impl World {
     pub(super) fn complete_later(&mut self, shared: &Shared, id: NodeId, op: u64) {
         let [low, high] = self.scenario.disks.delay_ms;
         let delay = Duration::from_millis(self.disk_rng.random_range(low..=high));
-        let early = self.liar.tells(Lie::EarlySync);
+        let early = self.liar.tells(Lie::EarlySync, id);
         let (shared, life) = (shared.clone(), self.node(id).life);
         self.outside.spawn(async move {
             madsim::time::sleep(delay).await;
@@ -103,7 +104,7 @@ impl World {
     }
 
     fn complete(&mut self, id: NodeId, op: u64, early: bool) {
-        let drops = self.liar.rarely_tells(Lie::DroppedWrite);
+        let drops = self.liar.rarely_tells(Lie::DroppedWrite, id);
         let result = self.trouble(id, op).unwrap_or_else(|| {
             let disk = &mut self.node(id).disk;
             disk.pretend(early);
@@ -119,6 +120,7 @@ impl World {
             disk.pretend(false);
             result
         });
+        self.journal.record(|| What::Finished(id, op, result.is_ok()));
         self.tell(id, Input::Disk { id: op, result });
     }
 
@@ -145,7 +147,6 @@ impl World {
         if !std::mem::take(&mut self.node(id).trouble.failed) {
             return self.fail("halt", format!("n{id} halts: {halt}"));
         }
-        self.note(format!("n{id} halts: {halt}"));
         self.death(id, false);
         let _ = self.halted.send(id);
     }
@@ -153,7 +154,7 @@ impl World {
     /// The process ends: whoever waits for it will never hear.
     pub fn death(&mut self, id: NodeId, power: bool) {
         let mut rng = self.disk_rng.clone();
-        let forgets = power && self.liar.tells(Lie::ForgetfulDisk);
+        let forgets = power && self.liar.tells(Lie::ForgetfulDisk, id);
         let node = self.node(id);
         if node.alive.take().is_none() {
             return;
@@ -173,8 +174,8 @@ impl World {
         }
         node.life += 1;
         self.disk_rng = rng;
+        self.journal.record(|| What::Died { node: id, power });
         self.observe(id, Observation::Died);
-        self.note(format!("n{id} dies"));
     }
 
     /// Some of what a node without power had durable has rotted.
@@ -185,7 +186,7 @@ impl World {
         node.trouble.damaged |= rotten.is_some();
         self.damage_rng = rng;
         if let Some((file, place)) = rotten {
-            self.note(format!("n{id}'s {file} rots at {place:?}"));
+            self.journal.record(|| What::Suffers(id, format!("{file} rots at {place:?}")));
         }
     }
 
@@ -196,7 +197,8 @@ impl World {
         let spare = node.trouble.last.as_ref().map(|(file, _)| file);
         let undone = node.disk.undo_names(most, spare);
         node.trouble.damaged |= undone > 0;
-        self.note(format!("n{id} loses its last {undone} changes of names"));
+        let what = || format!("its last {undone} changes of names are undone");
+        self.journal.record(|| What::Suffers(id, what()));
     }
 }
 

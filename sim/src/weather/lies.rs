@@ -2,11 +2,12 @@
 
 use quorate_engine::command::{Command, Do};
 use quorate_engine::message::RaftKind;
-use quorate_engine::{Change, Content, Done, Entry, Message, Outcome, Write};
+use quorate_engine::{Change, Content, Done, Entry, Message, NodeId, Outcome, Write};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
+use super::journal::{Journal, What};
 use super::stream;
 
 /// A promise of a driver that is not kept now and then.
@@ -73,33 +74,42 @@ pub(crate) struct Liar {
     lie: Option<Lie>,
     rng: Xoshiro256PlusPlus,
     kept: Option<Outcome>,
+    journal: Journal,
 }
 
 impl Liar {
-    pub fn new(lie: Option<Lie>, seed: u64) -> Self {
-        Self { lie, rng: stream(seed, "lies"), kept: None }
+    pub fn new(lie: Option<Lie>, seed: u64, journal: Journal) -> Self {
+        Self { lie, rng: stream(seed, "lies"), kept: None, journal }
     }
 
-    /// Whether this lie is told now; half of the time, if it is told at all.
-    pub fn tells(&mut self, lie: Lie) -> bool {
-        self.lie == Some(lie) && self.rng.random_bool(0.5)
+    /// Whether a node is told this lie now; half of the time, if it is told at all.
+    pub fn tells(&mut self, lie: Lie, node: NodeId) -> bool {
+        self.tells_often(lie, node, 0.5)
     }
 
-    /// Whether this lie is told now, rarely.
-    pub fn rarely_tells(&mut self, lie: Lie) -> bool {
-        self.lie == Some(lie) && self.rng.random_bool(0.02)
+    /// Whether a node is told this lie now, rarely.
+    pub fn rarely_tells(&mut self, lie: Lie, node: NodeId) -> bool {
+        self.tells_often(lie, node, 0.02)
+    }
+
+    fn tells_often(&mut self, lie: Lie, node: NodeId, how_often: f64) -> bool {
+        let tells = self.lie == Some(lie) && self.rng.random_bool(how_often);
+        if tells {
+            self.journal.record(|| What::Lied(node, lie));
+        }
+        tells
     }
 
     /// How many ticks there are in one.
-    pub fn ticks(&mut self, leads: bool) -> usize {
-        if leads && self.tells(Lie::StampsJumpAhead) { 4 } else { 1 }
+    pub fn ticks(&mut self, leads: bool, node: NodeId) -> usize {
+        if leads && self.tells(Lie::StampsJumpAhead, node) { 4 } else { 1 }
     }
 
     /// A reply to a write, or the one before it; a reply to a watch, or most of it.
-    pub fn reply(&mut self, mut outcome: Outcome) -> Outcome {
+    pub fn reply(&mut self, mut outcome: Outcome, node: NodeId) -> Outcome {
         if let Outcome::Done(Done::Watched { events, .. }) = &mut outcome
             && events.len() > 1
-            && self.tells(Lie::SkippedEvent)
+            && self.tells(Lie::SkippedEvent, node)
         {
             events.remove(0);
         }
@@ -108,17 +118,20 @@ impl Liar {
             return outcome;
         }
         let before = self.kept.replace(outcome.clone());
-        before.filter(|_| self.rng.random_bool(0.05)).unwrap_or(outcome)
+        match before {
+            Some(before) if self.tells_often(Lie::SwappedReplies, node, 0.05) => before,
+            _ => outcome,
+        }
     }
 
     /// A message as it arrives.
-    pub fn deliver(&mut self, mut message: Message) -> Message {
+    pub fn deliver(&mut self, mut message: Message, to: NodeId) -> Message {
         let Message::Raft(raft) = &mut message else { return message };
         match raft.kind {
-            RaftKind::Append if self.rarely_tells(Lie::AlteredMessage) => {
+            RaftKind::Append if self.rarely_tells(Lie::AlteredMessage, to) => {
                 raft.entries.iter_mut().for_each(alter);
             }
-            RaftKind::RequestVoteResponse if raft.reject && self.tells(Lie::ForgedVote) => {
+            RaftKind::RequestVoteResponse if raft.reject && self.tells(Lie::ForgedVote, to) => {
                 raft.reject = false;
             }
             _ => {}

@@ -8,6 +8,7 @@ use madsim::time::Instant;
 use quorate_engine::NodeId;
 use tokio::sync::{mpsc, oneshot};
 
+use super::journal::What;
 use super::plan::{Action, Broken, How, Step};
 use super::world::Shared;
 use crate::recipes::Processes;
@@ -58,8 +59,8 @@ impl Nemesis {
     /// what stays broken.
     pub fn calm(&self, broken: &[Broken]) {
         let mut world = self.shared.lock();
+        world.journal.record(|| What::Calm);
         world.calm = true;
-        world.note("the storm is over".into());
         world.links.calm(broken);
         world.ambushes.clear();
         for node in &mut world.nodes {
@@ -69,7 +70,7 @@ impl Nemesis {
         drop(world);
         for Broken { node: id, how } in broken {
             let mut world = self.shared.lock();
-            world.note(Broken { node: *id, how: *how }.to_string());
+            world.journal.record(|| What::StaysBroken(Broken { node: *id, how: *how }));
             match how {
                 How::Dark => {
                     world.node(*id).down = true;
@@ -108,10 +109,15 @@ impl Nemesis {
 
     fn act(&self, action: Action) {
         let mut world = self.shared.lock();
+        world.journal.record(|| What::Did(action.clone()));
         match action {
             Action::Cut(links, ms) => {
                 world.links.cut(&links);
-                self.later(ms, move |it| it.shared.lock().links.join(&links));
+                self.later(ms, move |it| {
+                    let mut world = it.shared.lock();
+                    world.links.join(&links);
+                    world.journal.record(|| What::Joined(links));
+                });
             }
             Action::Clog(links, ms) => {
                 world.links.clog(&links, Instant::now() + Duration::from_millis(ms));
@@ -126,7 +132,9 @@ impl Nemesis {
                 let it = self.clone();
                 madsim::task::spawn(async move {
                     if let Ok(Ok(id)) = madsim::time::timeout(AMBUSH, told).await {
-                        it.shared.lock().note(format!("n{id} is {state:?}"));
+                        let what =
+                            || What::Suffers(id, format!("it is {state:?}: the power fails"));
+                        it.shared.lock().journal.record(what);
                         it.crash(id, ms);
                     }
                 });
@@ -146,20 +154,20 @@ impl Nemesis {
                 });
             }
             Action::Pause(id, ms) => {
-                world.note(format!("n{id} pauses"));
                 let handle = self.nodes[&id].id();
                 Handle::current().pause(handle);
-                self.later(ms, move |it| Handle::current().resume(it.nodes[&id].id()));
+                self.later(ms, move |it| {
+                    Handle::current().resume(it.nodes[&id].id());
+                    it.shared.lock().journal.record(|| What::Resumed(id));
+                });
             }
             Action::Stall(id, ms) => {
-                world.note(format!("n{id}'s disk stalls"));
                 let until = Instant::now() + Duration::from_millis(ms);
                 let trouble = &mut world.node(id).trouble;
                 trouble.stalled_until = trouble.stalled_until.max(until);
             }
             Action::DiskError(id) => world.node(id).trouble.error = true,
             Action::NoSpace(id, ms) => {
-                world.note(format!("n{id}'s disk has no space"));
                 world.node(id).trouble.full = true;
                 self.later(ms, move |it| it.shared.lock().node(id).trouble.full = false);
             }
@@ -178,7 +186,6 @@ impl Nemesis {
             }
             Action::Jump(id, ms) => world.node(id).clock.jump(ms),
             Action::Freeze(id, ms) => {
-                world.note(format!("n{id}'s clocks stand still"));
                 let since = world.began.elapsed();
                 world.node(id).clock.freeze(since);
                 self.later(ms, move |it| it.shared.lock().node(id).clock.thaw());
@@ -193,11 +200,9 @@ impl Nemesis {
                 self.stop(id, true);
             }
             Action::PauseProcess(id, ms) => {
-                world.note(format!("process {id} pauses"));
                 self.process(ms, move |it| it.pause(id), move |it| it.resume(id));
             }
             Action::CrashProcess(id, ms) => {
-                world.note(format!("process {id} crashes"));
                 self.process(ms, move |it| it.crash(id), move |it| it.restart(id));
             }
         }
@@ -230,7 +235,6 @@ impl Nemesis {
         let mut world = self.shared.lock();
         let node = world.node(id);
         if node.alive.is_none() && !node.down {
-            world.note(format!("n{id} starts"));
             drop(world);
             Handle::current().resume(self.nodes[&id].id());
             Handle::current().restart(self.nodes[&id].id());

@@ -46,7 +46,7 @@ async fn live(shared: Shared, id: NodeId) {
                 let since = world.began.elapsed();
                 let wall_ms = world.node(id).clock.wall_ms(since);
                 let leads = world.leads(id);
-                let ticks = world.liar.ticks(leads);
+                let ticks = world.liar.ticks(leads, id);
                 world.step(&shared, id, vec![Input::Tick { wall_ms }; ticks]);
             }
         }

@@ -6,6 +6,8 @@ use std::fmt;
 use quorate_engine::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::journal::Links;
+
 /// Everything that will be done to a cluster, in order of time, and what its clients
 /// will ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -208,13 +210,9 @@ impl fmt::Display for Step {
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let between = |links: &[(NodeId, NodeId)]| {
-            let links: Vec<String> = links.iter().map(|(a, b)| format!("n{a}-n{b}")).collect();
-            links.join(" ")
-        };
         match self {
-            Self::Cut(links, ms) => write!(f, "cut {} for {ms} ms", between(links)),
-            Self::Clog(links, ms) => write!(f, "clog {} for {ms} ms", between(links)),
+            Self::Cut(links, ms) => write!(f, "cut {} for {ms} ms", Links(links)),
+            Self::Clog(links, ms) => write!(f, "clog {} for {ms} ms", Links(links)),
             Self::Crash(node, ms) => write!(f, "crash n{node} for {ms} ms"),
             Self::Ambush(state, ms) => {
                 let state = format!("{state:?}").to_lowercase();

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::calm::Core;
 use super::client;
+use super::journal::{self, Journal, Pages, Record};
 use super::lies::Lie;
 use super::nemesis::Nemesis;
 use super::plan::{Action, Plan};
@@ -49,8 +50,8 @@ pub struct Report {
     pub seen: Seen,
     /// What went wrong, if anything.
     pub failure: Option<Failure>,
-    /// Every input and output, if it was asked for.
-    pub trace: Vec<String>,
+    /// All that happened, in order, if it was asked for.
+    pub journal: Vec<Record>,
 }
 
 /// Rare paths, counted: a weather that never takes them proves little.
@@ -168,21 +169,25 @@ impl Run {
         Self { lie: Some(lie), ..self }
     }
 
-    /// Runs it, in a thread of its own. A panic of the engine is a failure too.
+    /// Runs it, in a thread of its own. A panic of the engine is a failure too. A journal
+    /// is kept if it is asked for; whether it is changes nothing.
     ///
     /// # Panics
     /// If the operating system has no thread to give.
-    pub fn report(&self, trace: bool) -> Report {
+    pub fn report(&self, journal: bool) -> Report {
         let it = self.clone();
         let thread = std::thread::Builder::new().name(format!("seed {}", it.seed));
+        let pages = journal.then(Pages::default);
+        let written = pages.clone();
         let run = move || {
             let runtime = Runtime::with_seed_and_config(it.seed, madsim::Config::default());
-            runtime.block_on(live(it, trace))
+            runtime.block_on(live(it, pages))
         };
-        match thread.spawn(run).expect("a thread").join() {
+        let report = match thread.spawn(run).expect("a thread").join() {
             Ok(report) => report,
             Err(panic) => Report::panicked(panic.as_ref()),
-        }
+        };
+        Report { journal: journal::take(written), ..report }
     }
 }
 
@@ -191,16 +196,15 @@ impl Run {
 ///
 /// # Panics
 /// As [`Run::report`].
-pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, trace: bool) -> Report {
-    Run { lie, ..Run::draw(scenario, seed) }.report(trace)
+pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, journal: bool) -> Report {
+    Run { lie, ..Run::draw(scenario, seed) }.report(journal)
 }
 
-async fn live(run: Run, trace: bool) -> Report {
+async fn live(run: Run, pages: Option<Pages>) -> Report {
     let outside = Handle::current().create_node().name("outside").build();
     let (halt, halted) = mpsc::unbounded_channel();
-    let mut world = World::new(&run, outside, halt);
+    let world = World::new(&run, outside, halt, Journal::new(pages));
     let Run { scenario, seed, plan, .. } = run;
-    world.trace = trace.then(Vec::new);
     let began = world.began;
     let shared = Shared::new(world);
     let nodes: BTreeMap<NodeId, _> =
@@ -320,6 +324,11 @@ fn final_state(world: &World) -> Option<durable::Final> {
 }
 
 impl Report {
+    /// The journal, a line for each thing that happened.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.journal.iter().map(ToString::to_string)
+    }
+
     fn of(world: &mut World, faults: usize) -> Self {
         let operations = world.history.operations();
         let written = operations.iter().filter(|operation| operation.event().is_some()).count();
@@ -335,7 +344,7 @@ impl Report {
             thought_of: std::mem::take(&mut world.thought_of),
             seen: world.seen,
             failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
-            trace: world.trace.take().unwrap_or_default(),
+            journal: Vec::new(),
         }
     }
 
@@ -354,7 +363,7 @@ impl Report {
             thought_of: BTreeMap::new(),
             seen: Seen::default(),
             failure: Some(Failure { oracle: NO_PANIC, what }),
-            trace: Vec::new(),
+            journal: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use tokio::sync::oneshot;
 
+use super::journal::What;
 use super::stream;
 use super::world::{Shared, World};
 use crate::check::watches::{Told, Watching};
@@ -90,12 +91,15 @@ impl World {
         watcher: u64,
         watch: Watch,
     ) -> Option<(RequestId, oneshot::Receiver<Told>)> {
+        let journal = self.journal.clone();
         let node = self.node(id);
         let server = Server { node: id, life: node.life };
         let alive = node.alive.as_mut()?;
         let (tell, told) = oneshot::channel();
         node.asked += 1;
         let request = node.asked;
+        let asked = || Box::new(watch.clone());
+        journal.record(|| What::Watches { watcher, node: id, watch: asked() });
         let watching = Watching { watcher, server, watch: watch.clone(), told: None };
         alive.watches.insert(request, (watching, tell));
         self.tell(id, Input::Client { id: request, request: Request::Watch(watch) });
@@ -116,6 +120,7 @@ impl World {
             _ => return,
         };
         watching.told = Some(said.clone());
+        self.journal.record(|| What::Watched(Box::new(watching.clone())));
         let _ = tell.send(said);
         self.watchings.push(watching);
     }

@@ -19,10 +19,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::clocks::Clock;
 use super::disks::{Trouble, is_log};
+use super::journal::{Fate, Journal, Standing, What};
 use super::lies::{Liar, Lie};
 use super::links::Links;
 use super::plan::State;
-use super::run::{Run, Seen};
+use super::run::{Failure, Run, Seen};
 use super::scenario::Scenario;
 use super::stream;
 use super::watcher::Waiting;
@@ -74,7 +75,7 @@ pub(crate) struct World {
     /// Rare things that happened.
     pub seen: Seen,
     leader_terms: BTreeSet<u64>,
-    pub trace: Option<Vec<String>>,
+    pub journal: Journal,
     pub calm: bool,
     /// Nodes that have come to the same state in the end.
     pub agreed: Vec<NodeId>,
@@ -123,7 +124,12 @@ pub(crate) struct Alive {
 const INBOX: usize = 4_096;
 
 impl World {
-    pub fn new(run: &Run, outside: NodeHandle, halted: mpsc::UnboundedSender<NodeId>) -> Self {
+    pub fn new(
+        run: &Run,
+        outside: NodeHandle,
+        halted: mpsc::UnboundedSender<NodeId>,
+        journal: Journal,
+    ) -> Self {
         let Run { scenario, seed, plan, lie, .. } = run.clone();
         let config = scenario.config(seed, 1);
         let began = Instant::now();
@@ -150,13 +156,13 @@ impl World {
             watchings: Vec::new(),
             shown: Shown::new(),
             properties: Properties::new(&config),
-            liar: Liar::new(lie, seed),
+            liar: Liar::new(lie, seed, journal.clone()),
             failure: None,
             digest: Xxh3::new(),
             steps: 0,
             seen: Seen::default(),
             leader_terms: BTreeSet::new(),
-            trace: None,
+            journal,
             calm: false,
             agreed: Vec::new(),
             disk_rng: stream(seed, "disks"),
@@ -188,7 +194,10 @@ impl World {
     }
 
     pub fn fail(&mut self, oracle: &'static str, what: String) {
-        self.failure.get_or_insert((oracle, what));
+        if self.failure.is_none() {
+            self.failure = Some((oracle, what.clone()));
+            self.journal.record(|| What::Failed(Failure { oracle, what }));
+        }
     }
 
     /// Whether a node leads, as it last said.
@@ -225,7 +234,7 @@ impl World {
         let mut config = self.scenario.config(self.seed, id);
         self.boots += 1;
         config.boot = self.seed.rotate_left(20) ^ self.boots;
-        let tells = self.liar.tells(Lie::OlderImage);
+        let tells = self.liar.tells(Lie::OlderImage, id);
         let node = self.node(id);
         if let Some(older) = node.older.clone().filter(|_| tells) {
             node.disk.restore(older);
@@ -240,6 +249,8 @@ impl World {
                 let (waiting, watches) = Default::default();
                 let seen = view.clone();
                 node.alive = Some(Alive { engine, inbox, view: seen, waiting, watches, queued: 0 });
+                let life = node.life;
+                self.journal.record(|| What::Born(id, life, Standing::of(&view)));
                 self.observe(id, Observation::Born(&view));
                 self.spring(State::Recovering, id);
                 self.after(shared, id, outputs);
@@ -247,7 +258,7 @@ impl World {
             }
             Err(error) if node.trouble.damaged => {
                 node.down = true;
-                self.note(format!("n{id} refuses to start: {error}"));
+                self.journal.record(|| What::Suffers(id, format!("it refuses to start: {error}")));
             }
             Err(error) => self.fail("restart", format!("n{id} does not start again: {error}")),
         }
@@ -290,7 +301,8 @@ impl World {
         }
         let Some(alive) = &mut self.node(id).alive else { return };
         let view = alive.engine.view();
-        alive.view = view.clone();
+        let before = std::mem::replace(&mut alive.view, view.clone());
+        self.journal.look(&before, &view);
         self.observe(id, Observation::View(&view));
         self.learn(id, &view);
         self.look(&outputs);
@@ -309,28 +321,39 @@ impl World {
     }
 
     fn send(&mut self, shared: &Shared, from: NodeId, to: NodeId, message: Message) {
-        for delay in self.links.send(from, to) {
+        let sent_ns = self.now();
+        let arrivals = self.links.send(from, to);
+        if arrivals.is_empty() {
+            self.flew(from, to, sent_ns, &message, Fate::Lost);
+        }
+        for delay in arrivals {
             let (shared, message) = (shared.clone(), message.clone());
             self.outside.spawn(async move {
                 madsim::time::sleep(delay).await;
                 let mut world = shared.lock();
                 if !world.links.is_open(from, to) {
-                    return;
+                    return world.flew(from, to, sent_ns, &message, Fate::Cut);
                 }
                 // Every message travels as bytes.
                 let message = Message::decode(message.encode()).expect("what we wrote");
-                let message = world.liar.deliver(message);
+                let message = world.liar.deliver(message, to);
+                world.flew(from, to, sent_ns, &message, Fate::Arrived);
                 world.tell(to, Input::Peer { from, message });
             });
         }
     }
 
+    /// Whether somebody takes a peer's word there.
+    pub(super) fn hears(&mut self, id: NodeId) -> bool {
+        self.node(id).alive.as_ref().is_some_and(|alive| alive.queued < INBOX)
+    }
+
     /// Puts a word into a node's inbox; peers' words may be dropped.
     pub fn tell(&mut self, id: NodeId, input: Input) {
-        let Some(alive) = &mut self.node(id).alive else { return };
-        if matches!(input, Input::Peer { .. }) && alive.queued >= INBOX {
+        if matches!(input, Input::Peer { .. }) && !self.hears(id) {
             return;
         }
+        let Some(alive) = &mut self.node(id).alive else { return };
         alive.queued += 1;
         let _ = alive.inbox.send(input);
     }
@@ -342,7 +365,7 @@ impl World {
         request: Request,
         read: Option<Read>,
     ) -> Option<(Server, oneshot::Receiver<Answer>, RequestId)> {
-        let unconfirmed = read.is_some() && self.liar.tells(Lie::UnconfirmedRead);
+        let unconfirmed = read.is_some() && self.liar.tells(Lie::UnconfirmedRead, id);
         let node = self.node(id);
         let server = Server { node: id, life: node.life };
         let alive = node.alive.as_mut()?;
@@ -369,7 +392,7 @@ impl World {
     }
 
     fn reply(&mut self, id: NodeId, request: RequestId, outcome: Outcome) {
-        let outcome = self.liar.reply(outcome);
+        let outcome = self.liar.reply(outcome, id);
         let Some(alive) = &mut self.node(id).alive else { return };
         if let Some(waiting) = alive.watches.remove(&request) {
             return self.watched(waiting, outcome);
@@ -462,9 +485,7 @@ impl World {
         } else {
             self.digest.update(input.to_string().as_bytes());
         }
-        if self.trace.is_some() {
-            self.note(format!("n{id} < {input}"));
-        }
+        self.journal.record(|| What::In(id, Box::new(input.clone())));
     }
 
     fn hash_output(&mut self, id: NodeId, output: &Output) {
@@ -480,17 +501,7 @@ impl World {
             }
             _ => self.digest.update(output.to_string().as_bytes()),
         }
-        if self.trace.is_some() {
-            self.note(format!("n{id} > {output}"));
-        }
-    }
-
-    /// A line for the trace, if there is one.
-    pub fn note(&mut self, line: String) {
-        let ms = self.now() / 1_000_000;
-        if let Some(trace) = &mut self.trace {
-            trace.push(format!("{ms:>6} {line}"));
-        }
+        self.journal.record(|| What::Out(id, Box::new(output.clone())));
     }
 
     /// Lets go of what takes room. Tasks that never ended hold the world, and the

@@ -88,7 +88,7 @@ pub fn weather(test: &str, name: &str, least: Seen) {
 }
 
 fn explain(scenario: &Scenario, seed: u64, report: &Report) {
-    report.trace.iter().for_each(|line| println!("{line}"));
+    report.lines().for_each(|line| println!("{line}"));
     println!("the plan of seed {seed}:");
     Plan::draw(scenario, seed).steps.iter().for_each(|step| println!("  {step}"));
 }

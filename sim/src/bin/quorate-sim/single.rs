@@ -12,7 +12,7 @@ use crate::run::read;
 pub fn replay(single: &Single) -> Result<bool, String> {
     let run = load(single)?;
     let report = run.report(true);
-    report.trace.iter().for_each(|line| println!("{line}"));
+    report.lines().for_each(|line| println!("{line}"));
     println!("\nthe plan of seed {}:", run.seed);
     run.plan.steps.iter().for_each(|step| println!("  {step}"));
     run.plan.broken.iter().for_each(|broken| println!("             {broken}"));
