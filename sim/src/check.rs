@@ -19,6 +19,8 @@ pub mod watches;
 
 pub use hint::Hint;
 pub use replay::Replay;
+#[cfg(all(feature = "weather", madsim))]
+pub(crate) use violation::InShort;
 pub use violation::Violation;
 
 use crate::history::History;

@@ -13,6 +13,8 @@ compile_error!(
 
 pub mod check;
 pub mod disk;
+#[cfg(all(feature = "weather", madsim))]
+pub mod explain;
 pub mod fuzzing;
 pub mod history;
 pub mod model;

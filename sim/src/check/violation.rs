@@ -326,7 +326,7 @@ impl fmt::Display for Answered<'_> {
 }
 
 /// What the tree said, in short.
-struct InShort<'a, T>(&'a T);
+pub(crate) struct InShort<'a, T>(pub &'a T);
 
 impl fmt::Display for InShort<'_, Answer> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

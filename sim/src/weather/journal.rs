@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use madsim::time::Instant;
 use quorate_engine::tree::Watch;
-use quorate_engine::{DiskId, Input, Message, NodeId, Output, Role, View};
+use quorate_engine::{DiskId, Input, Message, NodeId, Output, RequestId, Role, View};
 
 use super::lies::Lie;
 use super::plan::{Action, Broken};
@@ -96,6 +96,8 @@ pub enum What {
         watcher: u64,
         /// Where.
         node: NodeId,
+        /// Under which name.
+        request: RequestId,
         /// For what.
         watch: Box<Watch>,
     },
@@ -255,7 +257,7 @@ impl fmt::Display for What {
             Self::Answered { id, client, node, answer } => {
                 write!(f, "{} #{id} at n{node}: {answer:?}", Caller(*client))
             }
-            Self::Watches { watcher, node, watch } => {
+            Self::Watches { watcher, node, watch, .. } => {
                 write!(f, "watcher {watcher} asks n{node}: {watch}")
             }
             Self::Watched(watching) => watching.fmt(f),

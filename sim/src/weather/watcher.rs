@@ -99,7 +99,7 @@ impl World {
         node.asked += 1;
         let request = node.asked;
         let asked = || Box::new(watch.clone());
-        journal.record(|| What::Watches { watcher, node: id, watch: asked() });
+        journal.record(|| What::Watches { watcher, node: id, request, watch: asked() });
         let watching = Watching { watcher, server, watch: watch.clone(), told: None };
         alive.watches.insert(request, (watching, tell));
         self.tell(id, Input::Client { id: request, request: Request::Watch(watch) });

@@ -17,6 +17,8 @@ pub enum Command {
     Merge { sheets: Vec<PathBuf> },
     /// One run, event by event.
     Replay(Single),
+    /// One run, as a page.
+    Explain { single: Single, out: PathBuf },
     /// One failing run, cut down.
     Shrink { single: Single, out: PathBuf, runs: usize },
 }
@@ -52,6 +54,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Command {
         "run" => Command::Run(run(&mut of)),
         "merge" => Command::Merge { sheets: of.remove_many("SHEET").expect("required").collect() },
         "replay" => Command::Replay(single(&mut of)),
+        "explain" => Command::Explain {
+            out: of.remove_one("out").expect("a default"),
+            single: single(&mut of),
+        },
         _ => Command::Shrink {
             out: of.remove_one("out").expect("a default"),
             runs: of.remove_one("runs").expect("a default"),
@@ -127,6 +133,17 @@ fn command() -> clap::Command {
         .subcommand(
             of("replay", "Show every event of one run: of a weather file's seed, or a regression")
                 .args([file(), seed.clone(), lie.clone()]),
+        )
+        .subcommand(
+            of("explain", "Show one run as a page: an HTML file for a browser").args([
+                file(),
+                seed.clone(),
+                lie.clone(),
+                option("out", "Where it is written")
+                    .value_name("FILE")
+                    .default_value("page.html")
+                    .value_parser(value_parser!(PathBuf)),
+            ]),
         )
         .subcommand(
             of("shrink", "Cut a failing run down and keep it as a regression").args([

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Merge { sheets } => run::merge(&sheets),
         Command::Replay(single) => single::replay(&single),
+        Command::Explain { single, out } => single::explain(&single, &out),
         Command::Shrink { single, out, runs } => single::shrink(&single, &out, runs),
     };
     match done {

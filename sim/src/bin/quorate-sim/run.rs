@@ -40,6 +40,7 @@ pub fn run(run: &Run) -> Result<bool, String> {
     );
     for seed in sheet.failures.keys() {
         let file = run.file.display();
+        println!("look at it     quorate-sim explain {file} --seed {seed}");
         println!("see it again   quorate-sim replay {file} --seed {seed}");
         println!("cut it down    quorate-sim shrink {file} --seed {seed}");
     }

@@ -1,8 +1,9 @@
-//! `replay` and `shrink`: one run.
+//! `replay`, `explain` and `shrink`: one run.
 
 use std::fs;
 use std::path::Path;
 
+use quorate_sim::explain::page;
 use quorate_sim::weather::{self, Regression, Run, Scenario};
 
 use crate::arguments::Single;
@@ -25,6 +26,23 @@ pub fn replay(single: &Single) -> Result<bool, String> {
         Some(failure) => println!("FAILED {failure}"),
     }
     Ok(report.failure.is_none())
+}
+
+/// Writes a run as a page, whether it fails or not.
+pub fn explain(single: &Single, out: &Path) -> Result<bool, String> {
+    let run = load(single)?;
+    let report = run.report(true);
+    let mut source = single.file.display().to_string();
+    single.seed.iter().for_each(|seed| source += &format!(" --seed {seed}"));
+    single.lie.iter().for_each(|lie| source += &format!(" --lie {}", lie.name()));
+    let page = page(&run, &report, &source);
+    fs::write(out, page).map_err(|error| format!("{}: {error}", out.display()))?;
+    match &report.failure {
+        None => println!("nothing failed"),
+        Some(failure) => println!("FAILED {failure}"),
+    }
+    println!("the page    {}", out.display());
+    Ok(true)
 }
 
 /// Cuts a failing run down and writes it as a regression.
