@@ -75,7 +75,8 @@ struct Activity {
 type Row = (u8, u64, u64, usize, usize, usize, usize, usize, usize, u8);
 
 /// One run, as one HTML file. `source` are the arguments that name it on the command
-/// line: the file, and what is needed beside it. The report must have a journal.
+/// line: the file, and what is needed beside it. The report must have a journal,
+/// in the detail of a page at least.
 ///
 /// # Panics
 /// Never: what is written is plain data, and the template's parts are tested.

@@ -25,7 +25,7 @@ mod watcher;
 pub(crate) mod world;
 
 pub use campaign::{Campaign, Sheet};
-pub use journal::{Fate, Flight, Record, Standing, What};
+pub use journal::{Detail, Fate, Flight, Record, Standing, What};
 pub use lies::Lie;
 pub use plan::{Action, Broken, How, Plan, State, Step};
 pub use regression::Regression;

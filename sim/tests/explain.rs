@@ -5,7 +5,7 @@ mod common;
 
 use common::load;
 use quorate_sim::explain::{PAGE_BYTES, page};
-use quorate_sim::weather::{Lie, Report, Run, Scenario};
+use quorate_sim::weather::{Detail, Lie, Report, Run, Scenario};
 use serde_json::Value;
 
 /// A run of the largest weather, its report with a journal, and its page.
@@ -13,7 +13,7 @@ fn explained(change: impl Fn(&mut Scenario), lie: Option<Lie>) -> (Report, Strin
     let mut scenario = load("five-swarm");
     change(&mut scenario);
     let run = Run { lie, ..Run::draw(&scenario, 3) };
-    let report = run.report(true);
+    let report = run.report_in(Detail::Page);
     let page = page(&run, &report, "five-swarm.toml --seed 3");
     (report, page)
 }
@@ -84,6 +84,7 @@ fn a_journal_changes_nothing() {
     {
         let run = Run { lie, ..Run::draw(&scenario, seed) };
         let (with, without) = (run.report(true), run.report(false));
+        assert_eq!(run.report_in(Detail::Page).digest, without.digest, "seed {seed}");
         assert_eq!(with.digest, without.digest, "seed {seed}");
         assert_eq!((with.steps, with.failure), (without.steps, without.failure), "seed {seed}");
         assert!(without.journal.is_empty() && !with.journal.is_empty());

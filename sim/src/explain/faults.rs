@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_engine::NodeId;
 
 use super::item::Lane;
-use crate::weather::Action;
+use crate::weather::{Action, Broken, How};
 
 /// Whom it befalls.
 pub(super) fn lanes(action: &Action) -> Vec<Lane> {
@@ -15,9 +15,20 @@ pub(super) fn lanes(action: &Action) -> Vec<Lane> {
         | Action::KillCrash(node, _)
         | Action::Pause(node, _)
         | Action::Stall(node, _)
+        | Action::DiskError(node)
+        | Action::NoSpace(node, _)
+        | Action::Rot(node, _)
+        | Action::Misdirect(node)
+        | Action::LostNames(node, _)
         | Action::Jump(node, _)
+        | Action::Freeze(node, _)
+        | Action::Strobe(node, _)
         | Action::Down(node) => vec![Lane::Node(node)],
-        Action::Cut(..) | Action::PauseProcess(..) | Action::CrashProcess(..) => vec![Lane::World],
+        Action::Cut(..)
+        | Action::Clog(..)
+        | Action::Ambush(..)
+        | Action::PauseProcess(..)
+        | Action::CrashProcess(..) => vec![Lane::World],
     }
 }
 
@@ -25,15 +36,34 @@ pub(super) fn lanes(action: &Action) -> Vec<Lane> {
 /// journal says so.
 pub(super) fn band(action: &Action) -> Option<(&'static str, u64)> {
     match *action {
+        Action::Clog(_, ms) => Some(("clogged", ms)),
         Action::Stall(_, ms) => Some(("stalled", ms)),
+        Action::NoSpace(_, ms) => Some(("no space", ms)),
+        Action::Freeze(_, ms) => Some(("clocks stand still", ms)),
+        Action::Strobe(_, ms) => Some(("clock strobes", ms)),
         Action::PauseProcess(_, ms) | Action::CrashProcess(_, ms) => Some(("process", ms)),
         Action::Cut(..)
         | Action::Crash(..)
+        | Action::Ambush(..)
         | Action::Kill(..)
         | Action::KillCrash(..)
         | Action::Pause(..)
+        | Action::DiskError(_)
+        | Action::Rot(..)
+        | Action::Misdirect(_)
+        | Action::LostNames(..)
         | Action::Jump(..)
         | Action::Down(_) => None,
+    }
+}
+
+/// How a node that stays broken looks. One without power has died, as the journal says.
+pub(super) fn broken(broken: &Broken) -> Option<&'static str> {
+    match broken.how {
+        How::Dark => None,
+        How::Paused => Some("paused"),
+        How::Stalled => Some("stalled"),
+        How::Isolated | How::Deaf | How::Mute => Some(broken.how.name()),
     }
 }
 

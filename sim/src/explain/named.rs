@@ -24,8 +24,8 @@ pub(super) struct Objection {
     pub what: String,
     /// When it does, in µs.
     pub at: u64,
-    /// Where to look: the answer of the last operation that it names, or the moment of
-    /// the objection.
+    /// Where to look: the end of the last operation or watch that it names, or the moment
+    /// of the objection.
     pub focus: u64,
     /// Nodes named.
     pub nodes: BTreeSet<u64>,
@@ -48,7 +48,9 @@ impl Objection {
         let known: BTreeSet<&str> = items.all.iter().map(|item| item.key.as_str()).collect();
         let paths = words(text).filter(|word| word.len() > 1 && known.contains(word));
         let keys = paths.map(str::to_owned).chain(operations.iter().map(|id| of(id).key.clone()));
-        let focus = operations.iter().map(|id| of(id).to).max().unwrap_or(at).min(at);
+        let watches = items.all.iter().filter(|item| names_watch(text, item));
+        let named = operations.iter().map(of).chain(watches);
+        let focus = named.map(|item| item.to).max().unwrap_or(at).min(at);
         let (oracle, what) = (failure.oracle.to_owned(), text.clone());
         Self { oracle, what, at, focus, nodes, keys: keys.collect(), operations }
     }
@@ -57,10 +59,8 @@ impl Objection {
     pub fn mark(&self, items: &mut Items) {
         let named: BTreeSet<_> = self.operations.iter().map(|id| items.operations[id]).collect();
         for (place, item) in items.all.iter_mut().enumerate() {
-            item.leads = named.contains(&place) || self.hinders(item);
-            if item.overlaps(self.focus.saturating_sub(LAST), self.focus) {
-                item.rank = item.rank.min(Rank::Last);
-            }
+            item.leads =
+                named.contains(&place) || self.hinders(item) || names_watch(&self.what, item);
         }
         let focus = self.focus;
         let before = |item: &Item| item.from <= focus;
@@ -71,14 +71,19 @@ impl Objection {
         for node in &self.nodes {
             let on = |item: &Item| item.lane == Lane::Node(*node) && lately(item);
             let done = |item: &Item| lately(item) && item.to <= focus && item.concerns(*node);
+            let done = |item: &Item| done(item) && item.state == "arrived";
             let tells = |item: &Item| item.kind == Kind::Message && item.rank != Rank::Heartbeat;
             last(&mut items.all, 4, |item| tells(item) && done(item));
             last(&mut items.all, 2, |item| item.kind == Kind::Role && on(item));
             last(&mut items.all, 3, |item| item.state == "lie" && on(item));
             last(&mut items.all, 2, |item| item.state == "unfinished" && on(item));
         }
-        for item in items.all.iter_mut().filter(|item| item.leads) {
-            item.rank = Rank::Frame;
+        for item in &mut items.all {
+            if item.leads {
+                item.rank = Rank::Frame;
+            } else if item.overlaps(focus.saturating_sub(LAST), focus) {
+                item.rank = item.rank.min(Rank::Last);
+            }
         }
     }
 
@@ -86,6 +91,13 @@ impl Objection {
     fn hinders(&self, item: &Item) -> bool {
         item.kind == Kind::Fault && item.overlaps(self.focus.saturating_sub(SHORTLY), self.focus)
     }
+}
+
+/// Whether the text names this watch: who watches, where, and for what.
+fn names_watch(text: &str, item: &Item) -> bool {
+    item.kind == Kind::Watch
+        && text.contains(&format!("{}, {} ", item.lane, item.other))
+        && text.contains(&format!("{} (", item.text))
 }
 
 fn leads(item: &Item) -> bool {

@@ -256,8 +256,8 @@ function begin(run) {
   new ResizeObserver(redraw).observe(get("stage"));
   if (objection) {
     jump();
-    const named = (item) => item.kind === Kind.Operation && objection.operations.includes(Number.parseInt(item.text.slice(1), 10));
-    select(run.leads.findLast(named) ?? null);
+    const asks = (item) => [Kind.Operation, Kind.Watch].includes(item.kind) && item.to === objection.focus;
+    select(run.leads.find(asks) ?? null);
   }
   redraw();
   return { run, chart, select };

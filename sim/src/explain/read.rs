@@ -90,6 +90,13 @@ impl Reader {
                 self.close(open, "cut");
             }
             What::Calm => self.calm(),
+            What::StaysBroken(broken) => {
+                self.mark(Rank::Frame, Lane::Node(broken.node), "step", broken);
+                if let Some(state) = faults::broken(broken) {
+                    self.fault(Lane::Node(broken.node), state, broken);
+                }
+            }
+            What::Suffers(node, what) => self.mark(Rank::Frame, Lane::Node(*node), "harm", what),
             What::Lied(node, lie) => self.mark(Rank::Telling, Lane::Node(*node), "lie", lie.name()),
             What::Called { id, client, node, op } => self.called(*id, *client, *node, op),
             What::Answered { id, answer, .. } => self.answered(*id, answer),

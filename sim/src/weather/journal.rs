@@ -155,25 +155,41 @@ pub enum Fate {
 /// What has been written so far: it outlives the run, also one that panics.
 pub(crate) type Pages = Arc<Mutex<Vec<Record>>>;
 
-/// The journal, being written; or nothing, if nobody asked for one.
+/// The journal, being written.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     began: Instant,
-    pages: Option<Pages>,
+    detail: Detail,
+    pages: Pages,
+}
+
+/// How much is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    Nothing,
+    /// What a page shows: a message once, as it arrives, and no ticks.
+    Page,
+    /// Every word.
+    All,
 }
 
 impl Journal {
     /// Begins now.
-    pub fn new(pages: Option<Pages>) -> Self {
-        Self { began: Instant::now(), pages }
+    pub fn new(detail: Detail, pages: Pages) -> Self {
+        Self { began: Instant::now(), detail, pages }
     }
 
     /// Writes down what happens now, if there is anything to write on.
     pub fn record(&self, what: impl FnOnce() -> What) {
-        if let Some(pages) = &self.pages {
+        if self.detail == Detail::Nothing {
+            return;
+        }
+        let what = what();
+        if self.detail == Detail::All || what.is_for_a_page() {
             let at_ns = u64::try_from(self.began.elapsed().as_nanos()).expect("runs are short");
-            let record = Record { at_ns, what: what() };
-            pages.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            pages.push(Record { at_ns, what });
         }
     }
 
@@ -190,10 +206,18 @@ impl Journal {
 }
 
 /// Takes all that has been written.
-pub(super) fn take(pages: Option<Pages>) -> Vec<Record> {
-    let take =
-        |pages: Pages| std::mem::take(&mut *pages.lock().unwrap_or_else(PoisonError::into_inner));
-    pages.map(take).unwrap_or_default()
+pub(super) fn take(pages: &Pages) -> Vec<Record> {
+    std::mem::take(&mut *pages.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl What {
+    fn is_for_a_page(&self) -> bool {
+        match self {
+            Self::In(_, input) => matches!(**input, Input::Client { .. } | Input::Forget { .. }),
+            Self::Out(_, output) => !matches!(**output, Output::Peer { .. }),
+            _ => true,
+        }
+    }
 }
 
 impl World {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::calm::Core;
 use super::client;
-use super::journal::{self, Journal, Pages, Record};
+use super::journal::{self, Detail, Journal, Pages, Record};
 use super::lies::Lie;
 use super::nemesis::Nemesis;
 use super::plan::{Action, Plan};
@@ -175,19 +175,27 @@ impl Run {
     /// # Panics
     /// If the operating system has no thread to give.
     pub fn report(&self, journal: bool) -> Report {
+        self.report_in(if journal { Detail::All } else { Detail::Nothing })
+    }
+
+    /// The same, with so much of a journal.
+    ///
+    /// # Panics
+    /// As [`Run::report`].
+    pub fn report_in(&self, detail: Detail) -> Report {
         let it = self.clone();
         let thread = std::thread::Builder::new().name(format!("seed {}", it.seed));
-        let pages = journal.then(Pages::default);
-        let written = pages.clone();
+        let pages = Pages::default();
+        let journal = (detail, pages.clone());
         let run = move || {
             let runtime = Runtime::with_seed_and_config(it.seed, madsim::Config::default());
-            runtime.block_on(live(it, pages))
+            runtime.block_on(live(it, journal))
         };
         let report = match thread.spawn(run).expect("a thread").join() {
             Ok(report) => report,
             Err(panic) => Report::panicked(panic.as_ref()),
         };
-        Report { journal: journal::take(written), ..report }
+        Report { journal: journal::take(&pages), ..report }
     }
 }
 
@@ -200,10 +208,10 @@ pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, journal: bool) -> R
     Run { lie, ..Run::draw(scenario, seed) }.report(journal)
 }
 
-async fn live(run: Run, pages: Option<Pages>) -> Report {
+async fn live(run: Run, (detail, pages): (Detail, Pages)) -> Report {
     let outside = Handle::current().create_node().name("outside").build();
     let (halt, halted) = mpsc::unbounded_channel();
-    let world = World::new(&run, outside, halt, Journal::new(pages));
+    let world = World::new(&run, outside, halt, Journal::new(detail, pages));
     let Run { scenario, seed, plan, .. } = run;
     let began = world.began;
     let shared = Shared::new(world);

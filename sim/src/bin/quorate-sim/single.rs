@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use quorate_sim::explain::page;
-use quorate_sim::weather::{self, Regression, Run, Scenario};
+use quorate_sim::weather::{self, Detail, Regression, Run, Scenario};
 
 use crate::arguments::Single;
 use crate::run::read;
@@ -31,7 +31,7 @@ pub fn replay(single: &Single) -> Result<bool, String> {
 /// Writes a run as a page, whether it fails or not.
 pub fn explain(single: &Single, out: &Path) -> Result<bool, String> {
     let run = load(single)?;
-    let report = run.report(true);
+    let report = run.report_in(Detail::Page);
     let mut source = single.file.display().to_string();
     single.seed.iter().for_each(|seed| source += &format!(" --seed {seed}"));
     single.lie.iter().for_each(|lie| source += &format!(" --lie {}", lie.name()));
