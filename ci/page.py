@@ -88,7 +88,10 @@ class Page:
             probe.style.color = `var(--${arguments[0]})`;
             const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
             probe.remove();
-            const { data } = chart.context.getImageData(0, 0, chart.canvas.width, chart.canvas.height);
+            const { width, height } = chart.canvas;
+            const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(chart.canvas, 0, 0);
+            const { data } = copy.getImageData(0, 0, width, height);
             for (let at = 0; at < data.length; at += 4) {
                 if (data[at] === r && data[at + 1] === g && data[at + 2] === b) return true;
             }

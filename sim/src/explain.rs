@@ -92,6 +92,7 @@ pub fn page(run: &Run, report: &Report, source: &str) -> String {
     let story = story::story(run, &items.all, end);
     let activity = Activity::of(&items.all, end);
     let focus = objection.as_ref().map(|it| it.focus).or(items.calm).unwrap_or(end);
+    thin::keep_last(&mut items.all, focus);
     let mut rows = Rows::new(run.scenario.nodes, &items.all);
     let room = PAGE_BYTES - template_bytes() - ROOM_BESIDE;
     let (kept, left_out) = thin::thin(items.all, focus, room, |item| rows.bytes(item));

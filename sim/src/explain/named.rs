@@ -11,9 +11,6 @@ use crate::weather::Failure;
 /// How long ago something may be that still led to the objection, in µs.
 const SHORTLY: u64 = 2_000_000;
 
-/// What happened in so many µs before a failure is on the page, whatever it is.
-const LAST: u64 = 2_000_000;
-
 /// The objection, and whom it names. That is read from its text, which every oracle
 /// writes alike: `n3` is a node, `#17` an operation, `/a/b` a key.
 #[derive(Clone, Debug, Serialize)]
@@ -55,7 +52,7 @@ impl Objection {
         Self { oracle, what, at, focus, nodes, keys: keys.collect(), operations }
     }
 
-    /// Marks what led to it, and keeps all that happened just before.
+    /// Marks what led to it.
     pub fn mark(&self, items: &mut Items) {
         let named: BTreeSet<_> = self.operations.iter().map(|id| items.operations[id]).collect();
         for (place, item) in items.all.iter_mut().enumerate() {
@@ -78,12 +75,8 @@ impl Objection {
             last(&mut items.all, 3, |item| item.state == "lie" && on(item));
             last(&mut items.all, 2, |item| item.state == "unfinished" && on(item));
         }
-        for item in &mut items.all {
-            if item.leads {
-                item.rank = Rank::Frame;
-            } else if item.overlaps(focus.saturating_sub(LAST), focus) {
-                item.rank = item.rank.min(Rank::Last);
-            }
+        for item in items.all.iter_mut().filter(|item| item.leads) {
+            item.rank = Rank::Frame;
         }
     }
 

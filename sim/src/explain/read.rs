@@ -247,7 +247,9 @@ impl Reader {
 
     fn did(&mut self, action: &Action) {
         let lanes = faults::lanes(action);
-        for lane in &lanes {
+        let band = faults::band(action);
+        let shown = |lane: &Lane| *lane != Lane::World || matches!(action, Action::Ambush(..));
+        for lane in lanes.iter().filter(|lane| shown(lane)) {
             self.mark(Rank::Frame, *lane, "step", action);
         }
         match action {
@@ -262,7 +264,7 @@ impl Reader {
                 }
             }
             _ => {
-                let Some((state, ms)) = faults::band(action) else { return };
+                let Some((state, ms)) = band else { return };
                 for lane in lanes {
                     let place = self.fault(lane, state, action);
                     self.items.all[place].to = self.end.min(self.at + ms * 1_000);
@@ -334,7 +336,7 @@ fn rank(message: &Message) -> Rank {
             RaftKind::Heartbeat | RaftKind::HeartbeatResponse => Rank::Heartbeat,
             RaftKind::Append if raft.entries.is_empty() => Rank::Heartbeat,
             RaftKind::Append => Rank::Append,
-            RaftKind::AppendResponse if !raft.reject => Rank::Ack,
+            RaftKind::AppendResponse => Rank::Ack,
             RaftKind::ReadIndex | RaftKind::ReadIndexResponse => Rank::Ack,
             _ => Rank::Telling,
         },

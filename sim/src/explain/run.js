@@ -104,7 +104,7 @@ function styleOf(item) {
   const word = item.text.split(/[@ ]/, 1)[0];
   if (word.startsWith("heartbeat")) return "beat";
   if (word === "append") return item.text.includes("[") ? "append" : "beat";
-  if (word === "append-ok" || word.startsWith("read-index")) return "ack";
+  if (["append-ok", "append-no"].includes(word) || word.startsWith("read-index")) return "ack";
   if (word.startsWith("forward") || word === "not-taken") return "forward";
   return word.startsWith("chunk") || word === "snapshot" ? "chunk" : "vote";
 }

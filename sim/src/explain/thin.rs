@@ -23,6 +23,18 @@ pub(super) struct LeftOut {
 /// Moments of a run for which each node's progress is always shown.
 const STEPS: u64 = 500;
 
+/// What happened in so many µs before the focus is on the page, whatever it is.
+const LAST: u64 = 2_000_000;
+
+/// Keeps all that happened just before the focus, and just behind it.
+pub(super) fn keep_last(items: &mut [Item], focus: u64) {
+    for item in items {
+        if item.overlaps(focus.saturating_sub(LAST), focus.saturating_add(LAST / 4)) {
+            item.rank = item.rank.min(Rank::Last);
+        }
+    }
+}
+
 /// Keeps each node's progress at some moments, evenly spread, whatever else is left out.
 pub(super) fn keep_some_progress(items: &mut [Item], end: u64) {
     let mut last = BTreeMap::<(Lane, u64), usize>::new();

@@ -62,7 +62,8 @@ pub fn weather(test: &str, name: &str, least: Seen) {
             let function = name.replace('-', "_");
             panic!(
                 "{name}, seed {seed}: {failure}\n\nsee it again:\n  QUORATE_SEED={seed} cargo test \
-                 -p quorate-sim --test {test} {function}\ncut it down:\n  cargo run --release \
+                 -p quorate-sim --test {test} {function}\nlook at it:\n  cargo run --release --bin \
+                 quorate-sim -- explain scenarios/weather/{name}.toml --seed {seed}\ncut it down:\n  cargo run --release \
                  --bin quorate-sim -- shrink scenarios/weather/{name}.toml --seed {seed}\n"
             );
         }
