@@ -80,9 +80,25 @@ class Page:
             " || it.getAttribute('aria-label') || it.closest('label'))).length")
         self.check(unnamed == 0, "something has no name for those who do not see it")
         self.check(self.drawn("leader"), "no leader is drawn")
+        marks = self.marks()
+        at = self.js("return run.objection && Math.round(chart.x(run.objection.focus))")
+        right = len(marks) == 2 and at in marks if failed else not marks
+        self.check(right, f"the violation is marked at {marks}, and is at {at}")
+
+    def marks(self):
+        """Where, in CSS pixels, the colour of violations goes from top to bottom."""
+        counts = {}
+        for x in self.pixels("violation"):
+            counts[x] = counts.get(x, 0) + 1
+        high = self.js("return chart.canvas.height")
+        ratio = 2 if self.phone else 1
+        return sorted({x // ratio for x, count in counts.items() if count > 0.9 * high})
 
     def drawn(self, colour):
-        """Whether a pixel of the chart has exactly this colour."""
+        return bool(self.pixels(colour))
+
+    def pixels(self, colour):
+        """The pixels of the chart that have exactly this colour: their columns."""
         return self.js("""
             const probe = document.body.appendChild(document.createElement("i"));
             probe.style.color = `var(--${arguments[0]})`;
@@ -92,10 +108,11 @@ class Page:
             const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
             copy.drawImage(chart.canvas, 0, 0);
             const { data } = copy.getImageData(0, 0, width, height);
+            const columns = [];
             for (let at = 0; at < data.length; at += 4) {
-                if (data[at] === r && data[at + 1] === g && data[at + 2] === b) return true;
+                if (data[at] === r && data[at + 1] === g && data[at + 2] === b) columns.push((at / 4) % width);
             }
-            return false;""", colour)
+            return columns;""", colour)
 
     def contrast(self):
         """Of texts and what they stand on: WCAG 2's ratio, 4.5 for all that is read."""

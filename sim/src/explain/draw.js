@@ -322,7 +322,7 @@ class Chart {
   mark(item) {
     const { context: c, colours } = this;
     const [x, y] = [this.x(item.from), this.y(item)];
-    c.fillStyle = colours[{ lie: "lie", halt: "violation", harm: "harm", step: "step" }[item.style] ?? "soft"];
+    c.fillStyle = colours[{ lie: "lie", halt: "harm", harm: "harm", step: "step" }[item.style] ?? "soft"];
     c.beginPath();
     if (item.style === "lie") {
       c.arc(x, y, 3, 0, 7);

@@ -284,7 +284,7 @@ function legend() {
     ["append", "line", "append"], ["ack", "line", "acknowledgement"], ["vote", "line", "vote"],
     ["forward", "line", "forward"], ["chunk", "line", "snapshot"], ["violation", "dashes", "message that did not arrive"],
     ["done", "box", "operation done"], ["fault", "box", "refused by the tree"], ["refused", "hollow", "not done"],
-    ["lost", "hollow", "no answer"], ["harm", "box", "damage"], ["lie", "box", "a lie is told"], ["lead", "halo", "led to the failure"],
+    ["lost", "hollow", "no answer"], ["harm", "box", "damage, halt"], ["lie", "box", "a lie is told"], ["lead", "halo", "led to the failure"],
   ].map(([colour, shape, text]) => make("li", {}, drawn(colour, shape), text));
 }
 

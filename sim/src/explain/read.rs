@@ -248,9 +248,9 @@ impl Reader {
     fn did(&mut self, action: &Action) {
         let lanes = faults::lanes(action);
         let band = faults::band(action);
-        let shown = |lane: &Lane| *lane != Lane::World || matches!(action, Action::Ambush(..));
-        for lane in lanes.iter().filter(|lane| shown(lane)) {
-            self.mark(Rank::Frame, *lane, "step", action);
+        // What lasts is shown as long as it does; the rest is a moment.
+        if band.is_none() && !matches!(action, Action::Cut(..) | Action::Pause(..)) {
+            lanes.iter().for_each(|lane| self.mark(Rank::Frame, *lane, "step", action));
         }
         match action {
             Action::Cut(links, _) => {

@@ -21,7 +21,7 @@ pub(super) struct LeftOut {
 }
 
 /// Moments of a run for which each node's progress is always shown.
-const STEPS: u64 = 500;
+const STEPS: u64 = 200;
 
 /// What happened in so many µs before the focus is on the page, whatever it is.
 const LAST: u64 = 2_000_000;
