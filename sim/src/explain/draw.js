@@ -355,10 +355,9 @@ class Chart {
   violation() {
     const { objection } = this.run, { context: c, colours } = this;
     if (!objection) return;
-    const x = Math.round(this.x(objection.focus)) + 0.5;
-    c.strokeStyle = c.fillStyle = colours.violation;
-    c.lineWidth = 2;
-    line(c, x, 0, x, this.height);
+    const x = Math.round(this.x(objection.focus));
+    c.fillStyle = colours.violation;
+    c.fillRect(x - 1, 0, 2, this.height);
     const text = `${objection.oracle}`, width = c.measureText(text).width + 12;
     const left = x + width > this.width ? x - width : x;
     c.fillRect(left, 2, width, 18);
