@@ -206,6 +206,9 @@ impl Engine {
             if self.consensus.role() == Role::Leader {
                 self.consensus.step_down();
             }
+        } else if self.install.is_some() {
+            // It must not stand for election now: raft-rs would look for entries that
+            // the snapshot has replaced.
         } else if self.config.members.len() == 1 && now == 1 {
             self.consensus.campaign();
         } else {

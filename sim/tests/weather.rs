@@ -28,6 +28,7 @@ fn least(name: &str) -> Seen {
         "three-watches" => Seen { watched: 3_000, cleared: 200, ..storm },
         "five-duplicates" => Seen { bounds: 1000, leaders: 35, ..storm },
         "soak-five" => Seen { received: 20, torn_tails: 5, calms: 0, ..storm },
+        "three-slow-disks" => Seen { watched: 60, forwards: 1000, expired: 30, calms: 0, ..storm },
         "three-damaged" => Seen { received: 0, calms: 0, ..storm },
         "three-two-down" | "five-three-down" | "three-one-down" => {
             Seen { leaders: 20, received: 0, ..storm }
@@ -64,6 +65,7 @@ weathers! {
     three_disk_errors,
     three_one_down,
     three_partitions,
+    three_slow_disks,
     three_stalls_and_pauses,
     three_two_down,
     three_watches,

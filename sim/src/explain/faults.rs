@@ -27,6 +27,7 @@ pub(super) fn lanes(action: &Action) -> Vec<Lane> {
         Action::Cut(..)
         | Action::Clog(..)
         | Action::Ambush(..)
+        | Action::Strand(..)
         | Action::PauseProcess(..)
         | Action::CrashProcess(..) => vec![Lane::World],
     }
@@ -45,6 +46,7 @@ pub(super) fn band(action: &Action) -> Option<(&'static str, u64)> {
         Action::Cut(..)
         | Action::Crash(..)
         | Action::Ambush(..)
+        | Action::Strand(..)
         | Action::Kill(..)
         | Action::KillCrash(..)
         | Action::Pause(..)

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_engine::{DiskOp, FileName, Input, NodeId, Output};
+use quorate_engine::{DiskId, DiskOp, FileName, Input, NodeId, Output};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Observation, Property, trim};
@@ -13,8 +13,8 @@ use super::{Observation, Property, trim};
 pub(super) struct SnapshotsEqual {
     /// What is being written, by node and draft.
     drafts: BTreeMap<(NodeId, FileName), Vec<u8>>,
-    /// Renames under way: which draft is to be which snapshot.
-    renamed: BTreeMap<(NodeId, u64), (FileName, FileName)>,
+    /// Renames under way: what is to be which snapshot.
+    renamed: BTreeMap<(NodeId, DiskId), (FileName, Vec<u8>)>,
     /// Digests of snapshots, by index (16 hexadecimal digits).
     known: BTreeMap<FileName, u64>,
 }
@@ -42,7 +42,7 @@ impl Property for SnapshotsEqual {
 }
 
 impl SnapshotsEqual {
-    fn begun(&mut self, node: NodeId, id: u64, op: &DiskOp) {
+    fn begun(&mut self, node: NodeId, id: DiskId, op: &DiskOp) {
         match op {
             DiskOp::Create { file, .. } if is_draft(file) => {
                 self.drafts.insert((node, file.clone()), Vec::new());
@@ -54,15 +54,16 @@ impl SnapshotsEqual {
                 draft[from..from + bytes.len()].copy_from_slice(bytes);
             }
             DiskOp::Rename { from, to } if is_draft(from) => {
-                self.renamed.insert((node, id), (from.clone(), to.clone()));
+                // The next draft may be begun before this one has its name.
+                let bytes = self.drafts.remove(&(node, from.clone())).unwrap_or_default();
+                self.renamed.insert((node, id), (to.clone(), bytes));
             }
             _ => {}
         }
     }
 
-    fn ended(&mut self, node: NodeId, id: u64) -> Result<(), String> {
-        let Some((draft, name)) = self.renamed.remove(&(node, id)) else { return Ok(()) };
-        let Some(bytes) = self.drafts.remove(&(node, draft)) else { return Ok(()) };
+    fn ended(&mut self, node: NodeId, id: DiskId) -> Result<(), String> {
+        let Some((name, bytes)) = self.renamed.remove(&(node, id)) else { return Ok(()) };
         let digest = xxh3_64(&bytes);
         let known = *self.known.entry(name.clone()).or_insert(digest);
         trim(&mut self.known);

@@ -135,7 +135,8 @@ fn restarts(rng: &mut Xoshiro256PlusPlus, nodes: u64, lasts_ms: u64) -> Done {
 }
 
 fn ambush(rng: &mut Xoshiro256PlusPlus, ms: u64) -> Done {
-    now(Action::Ambush(State::ALL[rng.random_range(0..State::ALL.len())], ms))
+    let state = State::ALL[rng.random_range(0..State::ALL.len())];
+    now(if rng.random_bool(0.7) { Action::Ambush(state, ms) } else { Action::Strand(state, ms) })
 }
 
 fn jump(rng: &mut Xoshiro256PlusPlus, nodes: u64, ms: u64) -> Done {

@@ -127,16 +127,16 @@ impl Nemesis {
                 self.crash(id, ms);
             }
             Action::Ambush(state, ms) => {
-                let (tell, told) = oneshot::channel();
-                world.ambushes.push((state, tell));
-                let it = self.clone();
-                madsim::task::spawn(async move {
-                    if let Ok(Ok(id)) = madsim::time::timeout(AMBUSH, told).await {
-                        let what =
-                            || What::Suffers(id, format!("it is {state:?}: the power fails"));
-                        it.shared.lock().journal.record(what);
-                        it.crash(id, ms);
-                    }
+                let told = world.ambush(state);
+                self.when(told, "the power fails", move |it, id| it.crash(id, ms));
+            }
+            Action::Strand(state, ms) => {
+                let told = world.ambush(state);
+                self.when(told, "it is stranded", move |it, id| {
+                    let others = it.nodes.keys().filter(|other| **other != id);
+                    let links = others.flat_map(|other| [(id, *other), (*other, id)]).collect();
+                    it.act(Action::Cut(links, ms));
+                    it.act(Action::Stall(id, ms));
                 });
             }
             Action::Kill(id, ms) => {
@@ -206,6 +206,22 @@ impl Nemesis {
                 self.process(ms, move |it| it.crash(id), move |it| it.restart(id));
             }
         }
+    }
+
+    /// Does something to the node that is told of, if one is in time.
+    fn when(
+        &self,
+        told: oneshot::Receiver<NodeId>,
+        what: &'static str,
+        act: impl FnOnce(&Self, NodeId) + Send + 'static,
+    ) {
+        let it = self.clone();
+        madsim::task::spawn(async move {
+            if let Ok(Ok(id)) = madsim::time::timeout(AMBUSH, told).await {
+                it.shared.lock().journal.record(|| What::Suffers(id, what.into()));
+                act(&it, id);
+            }
+        });
     }
 
     /// Does something to a recipe's process, and later undoes it.

@@ -48,6 +48,9 @@ pub enum Action {
     /// The power of the next node that comes into a state fails just then; it comes
     /// back after so many ms.
     Ambush(State, u64),
+    /// The next node that comes into a state is cut off just then, and its disk answers
+    /// nothing, for so many ms.
+    Strand(State, u64),
     /// The process is killed; another starts after so many ms.
     Kill(NodeId, u64),
     /// The process is killed and starts again; after so many ms the power fails.
@@ -130,6 +133,17 @@ impl State {
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::Elected, Self::Writing, Self::Snapshotting, Self::Installing, Self::Recovering];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elected => "elected",
+            Self::Writing => "writing",
+            Self::Snapshotting => "snapshotting",
+            Self::Installing => "installing",
+            Self::Recovering => "recovering",
+        }
+    }
 }
 
 impl How {
@@ -158,6 +172,7 @@ impl Action {
             Self::Clog(..) => "clog",
             Self::Crash(..) => "crash",
             Self::Ambush(..) => "ambush",
+            Self::Strand(..) => "strand",
             Self::Kill(..) => "kill",
             Self::KillCrash(..) => "kill-crash",
             Self::Pause(..) => "pause",
@@ -184,6 +199,7 @@ impl Action {
             | Self::Clog(_, ms)
             | Self::Crash(_, ms)
             | Self::Ambush(_, ms)
+            | Self::Strand(_, ms)
             | Self::Kill(_, ms)
             | Self::KillCrash(_, ms)
             | Self::Pause(_, ms)
@@ -215,8 +231,10 @@ impl fmt::Display for Action {
             Self::Clog(links, ms) => write!(f, "clog {} for {ms} ms", Links(links)),
             Self::Crash(node, ms) => write!(f, "crash n{node} for {ms} ms"),
             Self::Ambush(state, ms) => {
-                let state = format!("{state:?}").to_lowercase();
-                write!(f, "crash the next node that is {state}, for {ms} ms")
+                write!(f, "crash the next node that is {}, for {ms} ms", state.name())
+            }
+            Self::Strand(state, ms) => {
+                write!(f, "strand the next node that is {}, for {ms} ms", state.name())
             }
             Self::Kill(node, ms) => write!(f, "kill n{node} for {ms} ms"),
             Self::KillCrash(node, ms) => write!(f, "kill n{node}, crash it {ms} ms later"),

@@ -208,11 +208,13 @@ impl World {
     /// How fast time goes. How long a commit takes has no bound where messages
     /// overtake each other: an entry that comes before the one in front of it is
     /// refused, and sent again. But raft rests on its taking less than an election
-    /// timeout.
+    /// timeout; unless disks take longer: an entry waits for the flight before it, the
+    /// making of a segment and its own flight, on the leader and then on a follower.
     pub fn pace(&self) -> Pace {
         let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
         let config = self.scenario.config(self.seed, 1);
-        let commit_ns = longest_ns * u64::from(config.election_ticks);
+        let disks_ns = 6 * self.scenario.disks.delay_ms[1] * 1_000_000;
+        let commit_ns = disks_ns.max(longest_ns * u64::from(config.election_ticks));
         Pace { tick_ms: config.tick_ms, shortest_ns, longest_ns, commit_ns }
     }
 
@@ -443,6 +445,13 @@ impl World {
             };
             self.spring(state, id);
         }
+    }
+
+    /// Waits for a node to come into a state.
+    pub fn ambush(&mut self, state: State) -> oneshot::Receiver<NodeId> {
+        let (tell, told) = oneshot::channel();
+        self.ambushes.push((state, tell));
+        told
     }
 
     fn spring(&mut self, state: State, id: NodeId) {
