@@ -13,6 +13,7 @@ mod election_safety;
 mod leader_completeness;
 mod log_matching;
 mod monotonic;
+mod promises;
 mod quorum;
 mod ready;
 mod snapshots_equal;
@@ -81,6 +82,7 @@ impl Properties {
             Box::<votes::Votes>::default(),
             Box::<log_matching::LogMatching>::default(),
             Box::new(quorum::Quorum::new(config.quorum())),
+            Box::new(promises::Promises::new(config.quorum())),
             Box::<committed::Committed>::default(),
             Box::<leader_completeness::LeaderCompleteness>::default(),
             Box::<acknowledged::Acknowledged>::default(),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use quorate_engine::codec::Encode;
 use quorate_engine::command::{Command, Do, Origin, Stamp};
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::tree::{Cleared, Path, Tree, Watch};
 use quorate_engine::{
-    Change, Content, DiskOp, Done, Entry, FileName, Lost, Member, Outcome, Refused, Request, Role,
-    Write,
+    Change, Content, DiskError, DiskOp, Done, Entry, FileName, Lost, Member, Outcome, Refused,
+    Request, Role, Write,
 };
 
 use super::*;
@@ -102,6 +103,26 @@ fn vote(to: NodeId, term: u64) -> Fact {
     out(to, RaftMessage::new(RaftKind::RequestVoteResponse, term))
 }
 
+/// A write to the log of node 2, as (term, vote) and entries of that term up to an index.
+fn writes(id: u64, (term, vote): (u64, NodeId), last: u64) -> (NodeId, Fact) {
+    let mut payload = Vec::new();
+    [term, vote, 0].into_iter().for_each(|number| payload.u64(number));
+    for index in 1..=last {
+        payload.u8(1);
+        entry(index, term, "").encode(&mut payload);
+    }
+    let mut bytes = b"QBAT".to_vec();
+    bytes.bytes(&payload);
+    bytes.splice(8..8, [0; 16]);
+    let file = FileName::new("wal-0000000000000001");
+    let op = DiskOp::Write { file, offset: 0, bytes: bytes.into(), sync: true };
+    (2, Fact::Out(Output::Disk { id, op }))
+}
+
+fn written(id: u64) -> (NodeId, Fact) {
+    (2, Fact::In(Input::Disk { id, result: Ok(()) }))
+}
+
 fn tick() -> Fact {
     Fact::In(Input::Tick { wall_ms: 0 })
 }
@@ -119,11 +140,16 @@ fn a_good_run_breaks_nothing() {
         (2, Fact::Born(view(2, Role::Follower, 0, 0))),
         (1, out(2, vote_request(1, (0, 0)))),
         (2, arrives(1, vote_request(1, (0, 0)))),
+        writes(1, (1, 1), 0),
+        written(1),
         (2, vote(1, 1)),
         (1, leader(1, 1, 0)),
         (1, out(2, one())),
         (2, arrives(1, one())),
+        writes(2, (1, 1), 1),
+        written(2),
         (2, out(1, append_ok(1, 1))),
+        (3, out(1, append_ok(1, 1))),
         (1, leader(1, 1, 1)),
         (1, out(2, append(1, (1, 1), 1, vec![]))),
         (2, follower(2, 1, 1)),
@@ -197,6 +223,42 @@ fn a_commit_without_a_majority() {
     let mut rightly = elected();
     rightly.extend([(2, out(1, append_ok(2, 1))), (1, follower(1, 3, 1))]);
     assert_eq!(objection(rightly), None, "committed and deposed in one step");
+}
+
+#[test]
+fn a_promise_before_it_is_durable() {
+    let property = "what is promised is durable";
+    let born = || (2, Fact::Born(view(2, Role::Follower, 0, 0)));
+    breaks(property, vec![born(), (2, vote(1, 1))]);
+    breaks(property, vec![born(), writes(1, (1, 1), 0), (2, vote(1, 1))]);
+    breaks(property, vec![born(), writes(1, (1, 3), 0), written(1), (2, vote(1, 1))]);
+    let acknowledges = |index| (2, out(1, append_ok(1, index)));
+    breaks(property, vec![born(), writes(1, (1, 1), 2), acknowledges(1)]);
+    breaks(property, vec![born(), writes(1, (1, 1), 2), written(1), acknowledges(3)]);
+    let elected = || vec![born(), (3, vote(2, 1)), (2, leader(2, 1, 0)), writes(1, (1, 2), 1)];
+    let commits = |first| {
+        let mut run = elected();
+        run.extend([first, (3, out(2, append_ok(1, 1))), (2, leader(2, 1, 1))]);
+        run
+    };
+    breaks(property, commits((2, tick())));
+    assert_eq!(objection(commits(written(1))), None);
+    let by_others = commits((1, out(2, append_ok(1, 1))));
+    assert_eq!(objection(by_others), None, "a majority without it holds the entry");
+    let reborn = vec![born(), writes(1, (1, 1), 1), (2, Fact::Died), born(), acknowledges(1)];
+    assert_eq!(objection(reborn), None, "what was under way at the end may have happened");
+    let cut = vec![
+        born(),
+        writes(1, (1, 1), 3),
+        written(1),
+        writes(2, (2, 1), 1),
+        (2, Fact::Died),
+        born(),
+        (2, out(1, append_ok(3, 3))),
+    ];
+    assert_eq!(objection(cut), None, "what it would have cut off may be there yet");
+    let failed = || (2, Fact::In(Input::Disk { id: 1, result: Err(DiskError("full".into())) }));
+    breaks(property, vec![born(), writes(1, (1, 1), 1), failed(), acknowledges(1)]);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct Run {
     pub lasts: Option<Duration>,
     pub jobs: usize,
     pub twice: bool,
+    /// Whether the first failure ends it.
+    pub stop_at_first: bool,
     /// (i, n): every n-th seed, beginning with the i-th.
     pub shard: (u64, u64),
     /// Where what it came to is written.
@@ -74,6 +76,7 @@ fn run(of: &mut ArgMatches) -> Run {
         lasts: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         jobs: of.remove_one("jobs").unwrap_or_else(cores),
         twice: of.get_flag("twice"),
+        stop_at_first: of.get_flag("stop-at-first"),
         shard: of.remove_one("shard").expect("a default"),
         sheet: of.remove_one("sheet"),
     }
@@ -116,6 +119,9 @@ fn command() -> clap::Command {
                     .value_parser(value_parser!(u64)),
                 option("jobs", "Runs at once [default: one per core]").value_parser(jobs),
                 option("twice", "Run each seed twice; the runs must not differ")
+                    .action(ArgAction::SetTrue)
+                    .value_name(None::<&str>),
+                option("stop-at-first", "Begin no seed after one that failed")
                     .action(ArgAction::SetTrue)
                     .value_name(None::<&str>),
                 option("shard", "Every N-th seed only, beginning with the I-th of them")

@@ -25,7 +25,8 @@ pub fn run(run: &Run) -> Result<bool, String> {
         bar.set_position(if run.lasts.is_some() { elapsed.as_secs() } else { sheet.seeds });
         let rate = sheet.seeds as f64 / elapsed.as_secs_f64();
         bar.set_message(format!("{rate:.1} seeds/s, {} failed", sheet.failures.len()));
-        if run.lasts.is_some_and(|lasts| elapsed >= lasts) {
+        let over = run.lasts.is_some_and(|lasts| elapsed >= lasts);
+        if over || run.stop_at_first && !sheet.failures.is_empty() {
             stop.store(true, Ordering::Relaxed);
         }
     });

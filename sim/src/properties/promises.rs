@@ -1,0 +1,193 @@
+//! What is promised is durable (raft paper, figure 2: servers answer only after what they
+//! say is on stable storage): a vote that is granted, entries that are acknowledged, and
+//! those that a leader needs its own copy of to commit. Seen from what was given to the
+//! disk to write, and what the disk has said is done, with no crash needed to tell.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quorate_engine::codec::{DecodeError, Reader};
+use quorate_engine::message::{RaftKind, RaftMessage};
+use quorate_engine::{DiskId, DiskOp, Input, NodeId, Output, Role, View};
+
+use super::{Observation, Property, WINDOW, sent, trim};
+
+#[derive(Debug)]
+pub(super) struct Promises {
+    quorum: usize,
+    nodes: BTreeMap<NodeId, Node>,
+    /// By (term, follower): the highest index acknowledged.
+    acks: BTreeMap<(u64, NodeId), u64>,
+}
+
+/// What one node has on its disk, for certain or for all that can be known: what was
+/// under way or had failed at the end of a life may have got there, and counts.
+#[derive(Debug, Default)]
+struct Node {
+    /// Whether all that it ever wrote was seen.
+    known: bool,
+    flying: BTreeMap<DiskId, Batch>,
+    term: u64,
+    vote: NodeId,
+    /// Everything up to here counts as held.
+    floor: u64,
+    /// Term by index, from there on.
+    log: BTreeMap<u64, u64>,
+    committed: u64,
+}
+
+/// One write to the log.
+#[derive(Debug)]
+struct Batch {
+    term: u64,
+    vote: NodeId,
+    items: Vec<Item>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Entry { index: u64, term: u64 },
+    Snapshot { index: u64 },
+}
+
+impl Promises {
+    pub(super) fn new(quorum: usize) -> Self {
+        Self { quorum, nodes: BTreeMap::new(), acks: BTreeMap::new() }
+    }
+
+    fn hear(&mut self, node: NodeId, to: NodeId, raft: &RaftMessage) -> Result<(), String> {
+        let of = self.nodes.entry(node).or_default();
+        match raft.kind {
+            RaftKind::RequestVoteResponse if !raft.reject => {
+                let kept = of.term > raft.term || (of.term, of.vote) == (raft.term, to);
+                of.judge(kept, || format!("its vote for n{to} in term {}", raft.term))
+            }
+            RaftKind::AppendResponse if !raft.reject => {
+                let index = self.acks.entry((raft.term, node)).or_default();
+                *index = raft.index.max(*index);
+                trim(&mut self.acks);
+                of.judge(of.holds(raft.index), || format!("what it acknowledges, {}", raft.index))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn look(&mut self, node: NodeId, view: &View) -> Result<(), String> {
+        let of = self.nodes.entry(node).or_default();
+        if view.committed <= std::mem::replace(&mut of.committed, view.committed)
+            || view.role != Role::Leader
+        {
+            return Ok(());
+        }
+        let acks = self.acks.range((view.term, 0)..=(view.term, NodeId::MAX));
+        let others = acks.filter(|(_, index)| **index >= view.committed).count();
+        let spared = others >= self.quorum;
+        of.judge(spared || of.holds(view.committed), || {
+            format!("what it commits with {others} others, {}", view.committed)
+        })
+    }
+}
+
+impl Property for Promises {
+    fn name(&self) -> &'static str {
+        "what is promised is durable"
+    }
+
+    fn observe(&mut self, node: NodeId, what: &Observation<'_>) -> Result<(), String> {
+        let of = self.nodes.entry(node);
+        match what {
+            Observation::Born(view) => {
+                of.or_insert_with(|| Node { known: view.term == 0, ..Node::default() }).committed =
+                    0;
+            }
+            Observation::In(Input::Disk { id, result: Ok(()) }) => of.or_default().done(*id),
+            Observation::Out(Output::Disk { id, op }) => of.or_default().starts(*id, op),
+            Observation::Died => of.or_default().died(),
+            Observation::View(view) => return self.look(node, view),
+            _ => {}
+        }
+        sent(what).map_or(Ok(()), |(to, raft)| self.hear(node, to, raft))
+    }
+}
+
+impl Node {
+    fn judge(&self, kept: bool, what: impl Fn() -> String) -> Result<(), String> {
+        if kept || !self.known {
+            return Ok(());
+        }
+        Err(format!("{} is not durable: {:?} are under way", what(), self.flying))
+    }
+
+    fn holds(&self, index: u64) -> bool {
+        index <= self.floor || self.log.contains_key(&index)
+    }
+
+    fn starts(&mut self, id: DiskId, op: &DiskOp) {
+        if let DiskOp::Write { file, bytes, sync: true, .. } = op
+            && file.as_str().starts_with("wal-")
+            && let Ok(batch) = Batch::read(bytes.clone())
+        {
+            self.flying.insert(id, batch);
+        }
+    }
+
+    fn done(&mut self, id: DiskId) {
+        if let Some(batch) = self.flying.remove(&id) {
+            self.take(batch, true);
+        }
+    }
+
+    fn died(&mut self) {
+        std::mem::take(&mut self.flying).into_values().for_each(|batch| self.take(batch, false));
+    }
+
+    /// What it cuts off or replaces is gone for certain only if it has happened for certain.
+    fn take(&mut self, batch: Batch, certain: bool) {
+        (self.term, self.vote) = (batch.term, batch.vote);
+        for item in batch.items {
+            match item {
+                Item::Entry { index, term } => {
+                    if certain {
+                        self.log.split_off(&index);
+                    }
+                    self.log.insert(index, term);
+                }
+                Item::Snapshot { index } => {
+                    self.floor = self.floor.max(index);
+                    if certain {
+                        self.log.clear();
+                    }
+                }
+            }
+        }
+        while self.log.len() > WINDOW {
+            self.floor = self.log.pop_first().map_or(self.floor, |(index, _)| index);
+        }
+    }
+}
+
+impl Batch {
+    /// Reads a write to the log by its format, which the engine's own reader checks.
+    fn read(bytes: Bytes) -> Result<Self, DecodeError> {
+        const SEGMENT_HEADER: usize = 72;
+        let mut from = Reader::new(bytes.clone());
+        if bytes.starts_with(b"QUORWAL\n") {
+            from.take(SEGMENT_HEADER)?;
+        }
+        let (_magic, length) = (from.u32()?, from.u32()?);
+        let _number_and_checksums = from.take(16)?;
+        let mut payload = Reader::new(from.take(length as usize)?);
+        let (term, vote, _commit) = (payload.u64()?, payload.u64()?, payload.u64()?);
+        let mut items = Vec::new();
+        while payload.remaining() > 0 {
+            let (kind, index, term) = (payload.u8()?, payload.u64()?, payload.u64()?);
+            items.push(if kind == 1 {
+                payload.bytes()?;
+                Item::Entry { index, term }
+            } else {
+                Item::Snapshot { index }
+            });
+        }
+        Ok(Self { term, vote, items })
+    }
+}
