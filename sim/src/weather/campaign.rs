@@ -8,8 +8,9 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{Report, Run, Seen};
+use super::run::{Report, Run};
 use super::scenario::Scenario;
+use crate::probes::{Probe, Probes};
 
 /// How a campaign is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,10 @@ pub struct Sheet {
     pub faults: BTreeMap<String, u64>,
     /// The sum of all runs' digests: equal for the same seeds, wherever they ran.
     pub digest: i64,
-    /// Rare things that happened.
-    pub seen: Seen,
+    /// How often rare paths were taken.
+    pub probes: Probes,
+    /// In how many runs each oracle had its say.
+    pub oracles: BTreeMap<String, u64>,
     /// What failed, by seed.
     pub failures: BTreeMap<String, String>,
 }
@@ -129,7 +132,8 @@ impl Sheet {
             lost: report.lost as u64,
             faults,
             digest: report.digest.cast_signed(),
-            seen: report.seen,
+            probes: report.probes,
+            oracles: report.judged.iter().map(|oracle| ((*oracle).to_owned(), 1)).collect(),
             failures: failure.collect(),
         }
     }
@@ -144,37 +148,64 @@ impl Sheet {
         self.operations += other.operations;
         self.written += other.written;
         self.lost += other.lost;
-        for (kind, count) in other.faults {
-            *self.faults.entry(kind).or_default() += count;
-        }
+        sum(&mut self.faults, other.faults);
+        sum(&mut self.oracles, other.oracles);
         self.digest = self.digest.wrapping_add(other.digest);
-        self.seen.add(other.seen);
+        self.probes.add(&other.probes);
         self.failures.extend(other.failures);
+    }
+}
+
+fn sum(counts: &mut BTreeMap<String, u64>, others: BTreeMap<String, u64>) {
+    for (name, count) in others {
+        *counts.entry(name).or_default() += count;
     }
 }
 
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seeds, doubles, steps, operations, written, lost, .. } = self;
+        let list = |counts: &BTreeMap<String, u64>| {
+            let each = counts.iter().map(|(name, count)| format!("{count} {name}"));
+            each.collect::<Vec<_>>().join(", ")
+        };
         writeln!(f, "seeds       {seeds}, of which {doubles} twice")?;
         writeln!(f, "simulated   {:.1} h", self.simulated_ms as f64 / 3_600_000.0)?;
         writeln!(f, "steps       {steps}")?;
         writeln!(f, "operations  {operations}: {written} written, {lost} unknown")?;
-        let faults: Vec<String> =
-            self.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        writeln!(f, "faults      {}", faults.join(", "))?;
-        writeln!(f, "seen        {}", self.seen)?;
+        writeln!(f, "faults      {}", list(&self.faults))?;
+        writeln!(f, "oracles     {}", list(&self.oracles))?;
+        self.fmt_probes(f)?;
         writeln!(f, "digest      {:016x}", self.digest)?;
-        match self.failures.len() as u64 {
-            0 if *seeds > 0 => {
-                writeln!(f, "failures    none: a seed fails in fewer than 3 of {seeds}, at 95 %")
-            }
-            0 => writeln!(f, "failures    none, of nothing"),
-            failed => {
-                writeln!(f, "failures    {failed}")?;
-                let each = |(seed, what): (&String, &String)| writeln!(f, "  seed {seed}: {what}");
-                self.failures.iter().try_for_each(each)
-            }
+        self.fmt_failures(f)
+    }
+}
+
+impl Sheet {
+    fn fmt_probes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, dark) = (Probe::ALL.len(), self.probes.dark().count());
+        writeln!(f, "probes      {} of {all} hit", all - dark)?;
+        write!(f, "{}", self.probes)?;
+        writeln!(f, "dark        {dark}")?;
+        self.probes.dark().try_for_each(|it| writeln!(f, "  {}: {}", it.name(), it.what()))
+    }
+
+    /// What failed; if nothing did, what that leaves open (the rule of three).
+    fn fmt_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = self.failures.len();
+        if failed == 0 && self.seeds == 0 {
+            return writeln!(f, "failures    none, of nothing");
         }
+        if failed == 0 {
+            let (seeds, risk) = (self.seeds, 3.0 / self.seeds as f64);
+            writeln!(f, "failures    none")?;
+            return writeln!(
+                f,
+                "risk        0 failures in {seeds} seeds: with 95 % confidence, fewer than 3 in \
+                 {seeds} ({risk:.1e}) of such seeds fail"
+            );
+        }
+        writeln!(f, "failures    {failed}")?;
+        self.failures.iter().try_for_each(|(seed, what)| writeln!(f, "  seed {seed}: {what}"))
     }
 }
