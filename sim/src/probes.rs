@@ -14,6 +14,8 @@ mod log;
 mod messages;
 mod names;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 mod time;
 mod tree;
 mod watches;
@@ -71,8 +73,8 @@ impl Probes {
     }
 
     /// What was taken less often than it must be: the path, how often, and the least.
-    pub fn short(&self, least: &[(Probe, u64)]) -> Vec<(Probe, u64, u64)> {
-        let all = least.iter().map(|(probe, least)| (*probe, self.count(*probe), *least));
+    pub fn short(&self, least: impl IntoIterator<Item = (Probe, u64)>) -> Vec<(Probe, u64, u64)> {
+        let all = least.into_iter().map(|(probe, least)| (probe, self.count(probe), least));
         all.filter(|(_, count, least)| count < least).collect()
     }
 }

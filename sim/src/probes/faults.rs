@@ -92,7 +92,7 @@ impl Faults {
 
 impl Observers {
     /// The nemesis does this to the cluster, in which a key goes next in so many ms.
-    fn done_to(&mut self, action: &Action, due_ms: Option<u64>) {
+    pub(super) fn done_to(&mut self, action: &Action, due_ms: Option<u64>) {
         let Self { faults, cluster, probes, .. } = self;
         let leads = |id: &NodeId| cluster.leader() == Some(*id);
         let after = |ms: &u64| Instant::now() + Duration::from_millis(*ms);
