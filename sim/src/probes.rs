@@ -100,27 +100,6 @@ impl TryFrom<BTreeMap<String, u64>> for Probes {
     }
 }
 
-/// Each room's probes on lines of their own.
-impl fmt::Display for Probes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for room in Probe::ALL.chunk_by(|one, other| one.room() == other.room()) {
-            let mut line = format!("  {:<10}", room[0].room());
-            for probe in room {
-                let more = format!(" {} {}", self.count(*probe), probe.name());
-                if line.len() + more.len() > 100 {
-                    writeln!(f, "{line},")?;
-                    line = " ".repeat(12);
-                } else if line.len() > 12 {
-                    line.push(',');
-                }
-                line.push_str(&more);
-            }
-            writeln!(f, "{line}")?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Debug for Probes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(BTreeMap::from(*self)).finish()

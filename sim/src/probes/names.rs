@@ -98,7 +98,7 @@ probes! {
         SnapshotReceived "snapshot-received" "A follower had received a snapshot whole."
         SnapshotInstalled "snapshot-installed" "A received snapshot took the place of a state."
         SnapshotOvertaken "snapshot-overtaken" "A received snapshot was durable when the log had got as far."
-        DiedInstalling "died-installing" "A node died between a snapshot's arrival and its taking effect."
+        DiedInstalling "died-installing" "A node died between a snapshot's last byte and its taking effect."
     }
     "clients" {
         Forwarded "forwarded" "A follower passed a write on to the leader."

@@ -84,7 +84,8 @@ impl Observer for Snapshots {
                 probes.hit_if(Probe::BornFromSnapshot, view.applied > 0);
             }
             Observation::Died => {
-                probes.hit_if(Probe::DiedInstalling, life.arrived.is_some());
+                let installs = life.arriving.is_some() || life.arrived.is_some();
+                probes.hit_if(Probe::DiedInstalling, installs);
             }
             Observation::In(Input::Tick { .. }) => life.tick(bounds, probes),
             Observation::In(Input::Disk { id: op, .. }) => {

@@ -162,19 +162,35 @@ fn sum(counts: &mut BTreeMap<String, u64>, others: BTreeMap<String, u64>) {
     }
 }
 
+/// A label and what belongs to it, in as many lines as it takes.
+fn list(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    items: impl Iterator<Item = String>,
+) -> fmt::Result {
+    const WIDTH: usize = 100;
+    let mut line = format!("{label:<11}");
+    for (at, item) in items.enumerate() {
+        line.push_str(if at > 0 { "," } else { "" });
+        if line.len() + 1 + item.len() >= WIDTH {
+            writeln!(f, "{line}")?;
+            line = " ".repeat(11);
+        }
+        line.push(' ');
+        line.push_str(&item);
+    }
+    writeln!(f, "{}", line.trim_end())
+}
+
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seeds, doubles, steps, operations, written, lost, .. } = self;
-        let list = |counts: &BTreeMap<String, u64>| {
-            let each = counts.iter().map(|(name, count)| format!("{count} {name}"));
-            each.collect::<Vec<_>>().join(", ")
-        };
         writeln!(f, "seeds       {seeds}, of which {doubles} twice")?;
         writeln!(f, "simulated   {:.1} h", self.simulated_ms as f64 / 3_600_000.0)?;
         writeln!(f, "steps       {steps}")?;
         writeln!(f, "operations  {operations}: {written} written, {lost} unknown")?;
-        writeln!(f, "faults      {}", list(&self.faults))?;
-        writeln!(f, "oracles     {}", list(&self.oracles))?;
+        list(f, "faults", self.faults.iter().map(|(kind, count)| format!("{count} {kind}")))?;
+        self.fmt_oracles(f)?;
         self.fmt_probes(f)?;
         writeln!(f, "digest      {:016x}", self.digest)?;
         self.fmt_failures(f)
@@ -182,30 +198,82 @@ impl fmt::Display for Sheet {
 }
 
 impl Sheet {
+    /// The oracles, and in how many runs they had their say if it was not all.
+    fn fmt_oracles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = self.oracles.iter().map(|(name, runs)| match *runs == self.seeds {
+            true => name.clone(),
+            false => format!("{name} ({runs})"),
+        });
+        list(f, "oracles", each)
+    }
+
+    /// Every probe, room by room, and what the dark ones would have seen.
     fn fmt_probes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (all, dark) = (Probe::ALL.len(), self.probes.dark().count());
         writeln!(f, "probes      {} of {all} hit", all - dark)?;
-        write!(f, "{}", self.probes)?;
+        for room in Probe::ALL.chunk_by(|one, other| one.room() == other.room()) {
+            let each = room.iter().map(|it| format!("{} {}", self.probes.count(*it), it.name()));
+            list(f, &format!("  {}", room[0].room()), each)?;
+        }
         writeln!(f, "dark        {dark}")?;
         self.probes.dark().try_for_each(|it| writeln!(f, "  {}: {}", it.name(), it.what()))
     }
 
     /// What failed; if nothing did, what that leaves open (the rule of three).
     fn fmt_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failed = self.failures.len();
-        if failed == 0 && self.seeds == 0 {
+        let (seeds, failed) = (self.seeds, self.failures.len());
+        if failed > 0 {
+            writeln!(f, "failures    {failed}")?;
+            let mut each = self.failures.iter();
+            return each.try_for_each(|(seed, what)| writeln!(f, "  seed {seed}: {what}"));
+        }
+        if seeds == 0 {
             return writeln!(f, "failures    none, of nothing");
         }
-        if failed == 0 {
-            let (seeds, risk) = (self.seeds, 3.0 / self.seeds as f64);
-            writeln!(f, "failures    none")?;
-            return writeln!(
-                f,
-                "risk        0 failures in {seeds} seeds: with 95 % confidence, fewer than 3 in \
-                 {seeds} ({risk:.1e}) of such seeds fail"
-            );
+        writeln!(f, "failures    none")?;
+        writeln!(
+            f,
+            "risk        0 failures in {seeds} seeds: at 95 % confidence, fewer than 3 in {seeds} \
+             of such seeds fail"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_says_what_it_proves_and_what_not() {
+        let mut sheet = Sheet { seeds: 40, ..Sheet::default() };
+        sheet.probes.hit_times(Probe::SuffixCut, 7);
+        sheet.oracles = [("durable".into(), 40), ("(n-1)/2".into(), 3)].into();
+        let text = sheet.to_string();
+        for line in [
+            "oracles     (n-1)/2 (3), durable\n",
+            " 7 suffix-cut,",
+            "\n  all-down: All nodes were down at once.\n",
+            "risk        0 failures in 40 seeds: at 95 % confidence, fewer than 3 in 40 of",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in\n{text}");
         }
-        writeln!(f, "failures    {failed}")?;
-        self.failures.iter().try_for_each(|(seed, what)| writeln!(f, "  seed {seed}: {what}"))
+        assert!(!text.contains("  suffix-cut:"), "it is not dark");
+        assert!(text.lines().filter(|line| !line.contains(':')).all(|line| line.len() <= 100));
+        sheet.failures.insert("9".into(), "halt: n1 halts".into());
+        let text = sheet.to_string();
+        assert!(text.contains("failures    1\n  seed 9: halt: n1 halts\n"));
+        assert!(!text.contains("risk"), "{text}");
+    }
+
+    #[test]
+    fn sheets_are_kept_and_added_up() {
+        let mut one = Sheet { seeds: 2, ..Sheet::default() };
+        one.probes.hit(Probe::SuffixCut);
+        one.oracles.insert("durable".into(), 2);
+        let text = toml::to_string(&one).expect("a table");
+        let mut sum: Sheet = toml::from_str(&text).expect("what we wrote");
+        sum.add(one);
+        assert_eq!((sum.seeds, sum.probes.count(Probe::SuffixCut)), (4, 2));
+        assert_eq!(sum.oracles["durable"], 4);
     }
 }

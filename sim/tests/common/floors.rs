@@ -28,46 +28,12 @@ const RECIPE: &[(Probe, u64)] = &[
     (CalmUnderOneLeader, 15),
 ];
 
-/// What a storm must have seen beyond that, or otherwise.
-fn of_storm(name: &str) -> &'static [(Probe, u64)] {
-    match name {
-        "five-crashes" => &[(TornTailCut, 5), (TermLed, 60)],
-        "five-times-to-live" => &[(Expired, 800)],
-        "three-watches" => &[(WatchShown, 3_000), (WatchCleared, 200)],
-        "five-duplicates" => &[(OverBound, 1000), (TermLed, 35)],
-        "soak-five" => &[(SnapshotReceived, 20), (TornTailCut, 5), (CalmUnderOneLeader, 0)],
-        "three-damaged" => &[(SnapshotReceived, 0), (CalmUnderOneLeader, 0)],
-        "three-two-down" | "five-three-down" | "three-one-down" => {
-            &[(TermLed, 20), (SnapshotReceived, 0)]
-        }
-        _ => &[],
-    }
-}
-
-/// How often what the recipe is for must have happened, and how often processes must have
-/// been in each other's way.
-fn of_recipe(name: &str) -> &'static [(Probe, u64)] {
-    match name {
-        "recipe-balance" => &[(RecipeDone, 5_000)],
-        "recipe-condition" => &[(RecipeDone, 800)],
-        "recipe-config" => &[(RecipeDone, 200)],
-        "recipe-directory" => &[(RecipeDone, 80)],
-        "recipe-election" => &[(RecipeDone, 120)],
-        "recipe-fair-lock" => &[(RecipeDone, 100), (RecipeContended, 100)],
-        "recipe-index-builder" => &[(RecipeDone, 200)],
-        "recipe-lock" => &[(RecipeDone, 120), (RecipeContended, 5)],
-        "recipe-monitor" => &[(RecipeDone, 60)],
-        "recipe-queue" => &[(RecipeDone, 800)],
-        "recipe-registry" => &[(RecipeDone, 250)],
-        _ => &[],
-    }
-}
+/// What else a file must have seen, or otherwise.
+const FILES: &[(&str, &[(Probe, u64)])] = &[("five-crashes", &[(TornTailCut, 5), (TermLed, 60)])];
 
 /// The floors of a file.
 pub fn least(name: &str) -> BTreeMap<Probe, u64> {
-    let (usual, own) = match name.starts_with("recipe-") {
-        true => (RECIPE, of_recipe(name)),
-        false => (STORM, of_storm(name)),
-    };
+    let usual = if name.starts_with("recipe-") { RECIPE } else { STORM };
+    let own = FILES.iter().filter(|(file, _)| *file == name).flat_map(|(_, own)| *own);
     usual.iter().chain(own).copied().collect()
 }
