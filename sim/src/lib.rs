@@ -18,6 +18,8 @@ pub mod explain;
 pub mod fuzzing;
 pub mod history;
 pub mod model;
+#[cfg(all(feature = "weather", madsim))]
+pub mod probes;
 pub mod program;
 pub mod properties;
 #[cfg(all(feature = "weather", madsim))]

@@ -134,7 +134,7 @@ impl fmt::Display for Violation {
 impl std::error::Error for Violation {}
 
 /// The raft message that a node sends here, if it does.
-fn sent<'a>(what: &Observation<'a>) -> Option<(NodeId, &'a RaftMessage)> {
+pub(crate) fn sent<'a>(what: &Observation<'a>) -> Option<(NodeId, &'a RaftMessage)> {
     match what {
         Observation::Out(Output::Peer { to, message: Message::Raft(raft) }) => Some((*to, raft)),
         _ => None,
@@ -142,7 +142,7 @@ fn sent<'a>(what: &Observation<'a>) -> Option<(NodeId, &'a RaftMessage)> {
 }
 
 /// The raft message that a node receives here, if it does.
-fn received<'a>(what: &Observation<'a>) -> Option<(NodeId, &'a RaftMessage)> {
+pub(crate) fn received<'a>(what: &Observation<'a>) -> Option<(NodeId, &'a RaftMessage)> {
     match what {
         Observation::In(Input::Peer { from, message: Message::Raft(raft) }) => Some((*from, raft)),
         _ => None,

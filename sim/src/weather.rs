@@ -29,7 +29,7 @@ pub use journal::{Detail, Fate, Flight, Record, Standing, What};
 pub use lies::Lie;
 pub use plan::{Action, Broken, How, Plan, State, Step};
 pub use regression::Regression;
-pub use run::{Failure, Report, Run, Seen, run};
+pub use run::{Failure, Report, Run, run};
 pub use scenario::{Down, Expect, Heals, Scenario, ScenarioError};
 pub use shrink::{Shrunk, shrink};
 

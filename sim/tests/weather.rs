@@ -3,45 +3,13 @@
 mod common;
 
 use common::{load, names};
-use quorate_sim::weather::{Seen, run};
-
-/// What 20 seeds of a file must have seen at least; otherwise it is too tame to
-/// prove its claim. Well below what is usual, so that chance does not decide.
-fn least(name: &str) -> Seen {
-    let (watched, cleared, expired) = (200, 10, 100);
-    let storm = Seen {
-        leaders: 25,
-        received: 3,
-        forwards: 500,
-        watched,
-        cleared,
-        expired,
-        bounds: 0,
-        torn_tails: 0,
-        calms: 15,
-        recipe: 0,
-        contended: 0,
-    };
-    match name {
-        "five-crashes" => Seen { torn_tails: 5, leaders: 60, ..storm },
-        "five-times-to-live" => Seen { expired: 800, ..storm },
-        "three-watches" => Seen { watched: 3_000, cleared: 200, ..storm },
-        "five-duplicates" => Seen { bounds: 1000, leaders: 35, ..storm },
-        "soak-five" => Seen { received: 20, torn_tails: 5, calms: 0, ..storm },
-        "three-slow-disks" => Seen { watched: 60, forwards: 1000, expired: 30, calms: 0, ..storm },
-        "three-damaged" => Seen { received: 0, calms: 0, ..storm },
-        "three-two-down" | "five-three-down" | "three-one-down" => {
-            Seen { leaders: 20, received: 0, ..storm }
-        }
-        _ => storm,
-    }
-}
+use quorate_sim::weather::run;
 
 macro_rules! weathers {
     ($($name:ident),+ $(,)?) => {
         $(#[test] fn $name() {
             let name = stringify!($name).replace('_', "-");
-            common::weather("weather", &name, least(&name));
+            common::weather("weather", &name);
         })+
         const NAMES: &[&str] = &[$(stringify!($name)),+];
     };

@@ -7,6 +7,7 @@ use madsim::runtime::{Handle, NodeHandle};
 use rand::RngExt;
 
 use super::{Cast, Client, End, Happened, Recipe, Who};
+use crate::probes::Probe;
 use crate::weather::stream;
 use crate::weather::world::{Shared, World};
 
@@ -114,6 +115,7 @@ impl Processes {
         if world.failure.is_some() {
             return;
         }
+        world.judged.extend([self.cast.name, "no refusal"]);
         let times = self.stage.lock();
         let calm = times.calm_from.unwrap_or(times.until)..times.until;
         let nodes = world.nodes.iter().filter(|node| !node.down).count() as u64;
@@ -124,7 +126,8 @@ impl Processes {
         };
         match verdict {
             Ok(Happened { recipe, contended }) => {
-                (world.seen.recipe, world.seen.contended) = (recipe, contended);
+                world.observers.probes.hit_times(Probe::RecipeDone, recipe);
+                world.observers.probes.hit_times(Probe::RecipeContended, contended);
             }
             Err(what) => world.fail(self.cast.name, what),
         }

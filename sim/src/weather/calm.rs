@@ -66,6 +66,9 @@ impl Core {
         let bound = Duration::from_millis(BOUND * self.tick_ms * 10);
         let began = Instant::now();
         let rng = &mut stream(seed, "judge");
+        if self.must_serve() {
+            self.shared.lock().judged.push("serves again");
+        }
         for id in self.sound.iter().copied() {
             for op in questions(id) {
                 while !self.shared.lock().node(id).down && self.must_serve() {
@@ -122,6 +125,9 @@ impl Core {
     pub async fn agrees(&self) {
         let patience = Duration::from_millis(self.tick_ms * 100);
         let began = Instant::now();
+        if self.must_serve() {
+            self.shared.lock().judged.push("equal states");
+        }
         while self.must_serve() && !self.agree() {
             if began.elapsed() > patience {
                 let mut world = self.shared.lock();

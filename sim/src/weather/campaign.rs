@@ -8,8 +8,9 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{Report, Run, Seen};
+use super::run::{Report, Run};
 use super::scenario::Scenario;
+use crate::probes::{Probe, Probes};
 
 /// How a campaign is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,10 @@ pub struct Sheet {
     pub faults: BTreeMap<String, u64>,
     /// The sum of all runs' digests: equal for the same seeds, wherever they ran.
     pub digest: i64,
-    /// Rare things that happened.
-    pub seen: Seen,
+    /// How often rare paths were taken.
+    pub probes: Probes,
+    /// In how many runs each oracle had its say.
+    pub oracles: BTreeMap<String, u64>,
     /// What failed, by seed.
     pub failures: BTreeMap<String, String>,
 }
@@ -129,7 +132,8 @@ impl Sheet {
             lost: report.lost as u64,
             faults,
             digest: report.digest.cast_signed(),
-            seen: report.seen,
+            probes: report.probes,
+            oracles: report.judged.iter().map(|oracle| ((*oracle).to_owned(), 1)).collect(),
             failures: failure.collect(),
         }
     }
@@ -144,13 +148,38 @@ impl Sheet {
         self.operations += other.operations;
         self.written += other.written;
         self.lost += other.lost;
-        for (kind, count) in other.faults {
-            *self.faults.entry(kind).or_default() += count;
-        }
+        sum(&mut self.faults, other.faults);
+        sum(&mut self.oracles, other.oracles);
         self.digest = self.digest.wrapping_add(other.digest);
-        self.seen.add(other.seen);
+        self.probes.add(&other.probes);
         self.failures.extend(other.failures);
     }
+}
+
+fn sum(counts: &mut BTreeMap<String, u64>, others: BTreeMap<String, u64>) {
+    for (name, count) in others {
+        *counts.entry(name).or_default() += count;
+    }
+}
+
+/// A label and what belongs to it, in as many lines as it takes.
+fn list(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    items: impl Iterator<Item = String>,
+) -> fmt::Result {
+    const WIDTH: usize = 100;
+    let mut line = format!("{label:<11}");
+    for (at, item) in items.enumerate() {
+        line.push_str(if at > 0 { "," } else { "" });
+        if line.len() + 1 + item.len() >= WIDTH {
+            writeln!(f, "{line}")?;
+            line = " ".repeat(11);
+        }
+        line.push(' ');
+        line.push_str(&item);
+    }
+    writeln!(f, "{}", line.trim_end())
 }
 
 impl fmt::Display for Sheet {
@@ -160,21 +189,91 @@ impl fmt::Display for Sheet {
         writeln!(f, "simulated   {:.1} h", self.simulated_ms as f64 / 3_600_000.0)?;
         writeln!(f, "steps       {steps}")?;
         writeln!(f, "operations  {operations}: {written} written, {lost} unknown")?;
-        let faults: Vec<String> =
-            self.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        writeln!(f, "faults      {}", faults.join(", "))?;
-        writeln!(f, "seen        {}", self.seen)?;
+        list(f, "faults", self.faults.iter().map(|(kind, count)| format!("{count} {kind}")))?;
+        self.fmt_oracles(f)?;
+        self.fmt_probes(f)?;
         writeln!(f, "digest      {:016x}", self.digest)?;
-        match self.failures.len() as u64 {
-            0 if *seeds > 0 => {
-                writeln!(f, "failures    none: a seed fails in fewer than 3 of {seeds}, at 95 %")
-            }
-            0 => writeln!(f, "failures    none, of nothing"),
-            failed => {
-                writeln!(f, "failures    {failed}")?;
-                let each = |(seed, what): (&String, &String)| writeln!(f, "  seed {seed}: {what}");
-                self.failures.iter().try_for_each(each)
-            }
+        self.fmt_failures(f)
+    }
+}
+
+impl Sheet {
+    /// The oracles, and in how many runs they had their say if it was not all.
+    fn fmt_oracles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = self.oracles.iter().map(|(name, runs)| match *runs == self.seeds {
+            true => name.clone(),
+            false => format!("{name} ({runs})"),
+        });
+        list(f, "oracles", each)
+    }
+
+    /// Every probe, room by room, and what the dark ones would have seen.
+    fn fmt_probes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, dark) = (Probe::ALL.len(), self.probes.dark().count());
+        writeln!(f, "probes      {} of {all} hit", all - dark)?;
+        for room in Probe::ALL.chunk_by(|one, other| one.room() == other.room()) {
+            let each = room.iter().map(|it| format!("{} {}", self.probes.count(*it), it.name()));
+            list(f, &format!("  {}", room[0].room()), each)?;
         }
+        writeln!(f, "dark        {dark}")?;
+        self.probes.dark().try_for_each(|it| writeln!(f, "  {}: {}", it.name(), it.what()))
+    }
+
+    /// What failed; if nothing did, what that leaves open (the rule of three).
+    fn fmt_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seeds, failed) = (self.seeds, self.failures.len());
+        if failed > 0 {
+            writeln!(f, "failures    {failed}")?;
+            let mut each = self.failures.iter();
+            return each.try_for_each(|(seed, what)| writeln!(f, "  seed {seed}: {what}"));
+        }
+        if seeds == 0 {
+            return writeln!(f, "failures    none, of nothing");
+        }
+        writeln!(f, "failures    none")?;
+        writeln!(
+            f,
+            "risk        0 failures in {seeds} seeds: at 95 % confidence, fewer than 3 in {seeds} \
+             of such seeds fail"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_says_what_it_proves_and_what_not() {
+        let mut sheet = Sheet { seeds: 40, ..Sheet::default() };
+        sheet.probes.hit_times(Probe::SuffixCut, 7);
+        sheet.oracles = [("durable".into(), 40), ("(n-1)/2".into(), 3)].into();
+        let text = sheet.to_string();
+        for line in [
+            "oracles     (n-1)/2 (3), durable\n",
+            " 7 suffix-cut,",
+            "\n  all-down: All nodes were down at once.\n",
+            "risk        0 failures in 40 seeds: at 95 % confidence, fewer than 3 in 40 of",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in\n{text}");
+        }
+        assert!(!text.contains("  suffix-cut:"), "it is not dark");
+        assert!(text.lines().filter(|line| !line.contains(':')).all(|line| line.len() <= 100));
+        sheet.failures.insert("9".into(), "halt: n1 halts".into());
+        let text = sheet.to_string();
+        assert!(text.contains("failures    1\n  seed 9: halt: n1 halts\n"));
+        assert!(!text.contains("risk"), "{text}");
+    }
+
+    #[test]
+    fn sheets_are_kept_and_added_up() {
+        let mut one = Sheet { seeds: 2, ..Sheet::default() };
+        one.probes.hit(Probe::SuffixCut);
+        one.oracles.insert("durable".into(), 2);
+        let text = toml::to_string(&one).expect("a table");
+        let mut sum: Sheet = toml::from_str(&text).expect("what we wrote");
+        sum.add(one);
+        assert_eq!((sum.seeds, sum.probes.count(Probe::SuffixCut)), (4, 2));
+        assert_eq!(sum.oracles["durable"], 4);
     }
 }

@@ -110,6 +110,7 @@ impl Nemesis {
     fn act(&self, action: Action) {
         let mut world = self.shared.lock();
         world.journal.record(|| What::Did(action.clone()));
+        world.suffers(&action);
         match action {
             Action::Cut(links, ms) => {
                 world.links.cut(&links);

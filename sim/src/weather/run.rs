@@ -8,7 +8,6 @@ use std::time::Duration;
 use madsim::runtime::{Handle, Runtime};
 use quorate_engine::NodeId;
 use quorate_engine::tree::{Path, Read};
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::calm::Core;
@@ -21,6 +20,7 @@ use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
 use super::{node, stream, watcher};
 use crate::check::{self, Violation, durable, ttl, watches};
+use crate::probes::{Probe, Probes};
 use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
 
@@ -46,87 +46,14 @@ pub struct Report {
     pub simulated_ms: u64,
     /// How many operations each client thought of.
     pub thought_of: BTreeMap<u64, u64>,
-    /// Rare things that happened.
-    pub seen: Seen,
+    /// How often rare paths were taken.
+    pub probes: Probes,
+    /// The oracles that had their say.
+    pub judged: Vec<&'static str>,
     /// What went wrong, if anything.
     pub failure: Option<Failure>,
     /// All that happened, in order, if it was asked for.
     pub journal: Vec<Record>,
-}
-
-/// Rare paths, counted: a weather that never takes them proves little.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Seen {
-    /// Terms that had a leader.
-    pub leaders: u64,
-    /// Snapshots that a follower received whole.
-    pub received: u64,
-    /// Torn tails cut at birth.
-    pub torn_tails: u64,
-    /// Writes forwarded.
-    pub forwards: u64,
-    /// Requests refused for a bound.
-    pub bounds: u64,
-    /// Keys that went by themselves.
-    pub expired: u64,
-    /// Watches that were shown something.
-    pub watched: u64,
-    /// Watches that were told that it is gone.
-    pub cleared: u64,
-    /// Calms under one leader: only in these is a key that stays too long seen.
-    pub calms: u64,
-    /// What the recipe is for: locks held, items taken, readings, and so on.
-    pub recipe: u64,
-    /// What of it only happens when processes are in each other's way: late holders'
-    /// writes turned away, waiters woken.
-    pub contended: u64,
-}
-
-impl Seen {
-    /// Counts another run's too.
-    pub fn add(&mut self, other: Self) {
-        self.leaders += other.leaders;
-        self.received += other.received;
-        self.torn_tails += other.torn_tails;
-        self.forwards += other.forwards;
-        self.bounds += other.bounds;
-        self.expired += other.expired;
-        self.watched += other.watched;
-        self.cleared += other.cleared;
-        self.calms += other.calms;
-        self.recipe += other.recipe;
-        self.contended += other.contended;
-    }
-
-    /// Whether nothing was seen less often than this.
-    pub fn reaches(&self, least: Self) -> bool {
-        self.leaders >= least.leaders
-            && self.received >= least.received
-            && self.torn_tails >= least.torn_tails
-            && self.forwards >= least.forwards
-            && self.bounds >= least.bounds
-            && self.expired >= least.expired
-            && self.watched >= least.watched
-            && self.cleared >= least.cleared
-            && self.calms >= least.calms
-            && self.recipe >= least.recipe
-            && self.contended >= least.contended
-    }
-}
-
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { leaders, received, torn_tails, forwards, bounds, .. } = self;
-        let Self { expired, watched, cleared, calms, recipe, contended, .. } = self;
-        write!(
-            f,
-            "{leaders} leaders, {received} snapshots received, {torn_tails} torn tails, {forwards} \
-             forwards, {bounds} refused for a bound, {expired} expired, {watched} watches shown \
-             something, {cleared} cleared, {calms} calms under one leader, {recipe} of the \
-             recipe, {contended} contended"
-        )
-    }
 }
 
 /// An oracle's objection.
@@ -246,7 +173,7 @@ async fn live(run: Run, (detail, pages): (Detail, Pages)) -> Report {
     processes.iter().for_each(Processes::calm);
     madsim::time::sleep(Duration::from_secs(scenario.calm_s)).await;
     let calm = before.and_then(|before| core.calm_since(&before));
-    shared.lock().seen.calms += u64::from(calm.is_some());
+    shared.lock().observers.probes.hit_if(Probe::CalmUnderOneLeader, calm.is_some());
     tasks.iter().for_each(madsim::task::JoinHandle::abort);
     processes.iter().for_each(Processes::stop);
     // What was asked last arrives.
@@ -278,10 +205,12 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
     if world.failure.is_some() {
         return;
     }
+    world.judged.extend(["linearizable", "local reads", "expiry", "durable"]);
     if let Err(violation) = check::check(&world.history, &world.hint) {
         let oracle = violation.oracle();
         return world.fail(oracle, violation.to_string());
     }
+    world.judged.extend(["times to live", "watches"]);
     if let Err(violation) = judge_time(&world, calm).and_then(|()| judge_watches(&world)) {
         return world.fail(violation.oracle(), violation.to_string());
     }
@@ -291,6 +220,7 @@ fn judge(shared: &Shared, dark: Option<[u64; 2]>, calm: Option<ttl::Calm>) {
         return world.fail("durable", violation.to_string());
     }
     if let Some([from, to]) = dark {
+        world.judged.push("(n-1)/2");
         let range = from * 1_000_000..to * 1_000_000;
         let lit = world.history.operations().iter().find(|operation| {
             let acknowledged = operation.answer.store_index().is_some() && !operation.is_local();
@@ -338,6 +268,7 @@ impl Report {
     }
 
     fn of(world: &mut World, faults: usize) -> Self {
+        world.observers.over(&world.history, &world.hint);
         let operations = world.history.operations();
         let written = operations.iter().filter(|operation| operation.event().is_some()).count();
         let lost = operations.iter().filter(|operation| operation.is_unknown_write()).count();
@@ -350,7 +281,8 @@ impl Report {
             faults,
             simulated_ms: world.now() / 1_000_000,
             thought_of: std::mem::take(&mut world.thought_of),
-            seen: world.seen,
+            probes: world.observers.probes,
+            judged: world.properties.names().chain(world.judged.iter().copied()).collect(),
             failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
             journal: Vec::new(),
         }
@@ -369,7 +301,8 @@ impl Report {
             faults: 0,
             simulated_ms: 0,
             thought_of: BTreeMap::new(),
-            seen: Seen::default(),
+            probes: Probes::default(),
+            judged: vec![NO_PANIC],
             failure: Some(Failure { oracle: NO_PANIC, what }),
             journal: Vec::new(),
         }

@@ -109,14 +109,8 @@ impl World {
     /// Something has come of a watch; whoever is refused is not told a word.
     pub(super) fn watched(&mut self, (mut watching, tell): Waiting, outcome: Outcome) {
         let said = match outcome {
-            Outcome::Done(Done::Watched { events, at }) => {
-                self.seen.watched += 1;
-                Told::Shown { events, at }
-            }
-            Outcome::Refused(Refused::Cleared(cleared)) => {
-                self.seen.cleared += 1;
-                Told::Cleared(cleared)
-            }
+            Outcome::Done(Done::Watched { events, at }) => Told::Shown { events, at },
+            Outcome::Refused(Refused::Cleared(cleared)) => Told::Cleared(cleared),
             _ => return,
         };
         watching.told = Some(said.clone());

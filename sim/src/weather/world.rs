@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use madsim::runtime::NodeHandle;
 use madsim::time::Instant;
 use quorate_engine::command::Stamp;
-use quorate_engine::tree::{Action, Read};
+use quorate_engine::tree::Read;
 use quorate_engine::{
-    Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Refused,
-    Request, RequestId, Role, View,
+    Attributes, DiskOp, Done, Engine, Image, Input, Message, NodeId, Outcome, Output, Request,
+    RequestId, Role, View,
 };
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -23,7 +23,7 @@ use super::journal::{Fate, Journal, Standing, What};
 use super::lies::{Liar, Lie};
 use super::links::Links;
 use super::plan::State;
-use super::run::{Failure, Run, Seen};
+use super::run::{Failure, NO_PANIC, Run};
 use super::scenario::Scenario;
 use super::stream;
 use super::watcher::Waiting;
@@ -32,6 +32,7 @@ use crate::check::ttl::{Pace, Shown};
 use crate::check::watches::Watching;
 use crate::disk::{Disk, Keep};
 use crate::history::{Answer, History, Server};
+use crate::probes::{Observers, Probe};
 use crate::properties::{Observation, Properties};
 
 /// The world, shared by the tasks of one run. All of them run in one thread.
@@ -72,8 +73,10 @@ pub(crate) struct World {
     /// Of every input, output and disk byte.
     pub digest: Xxh3,
     pub steps: u64,
-    /// Rare things that happened.
-    pub seen: Seen,
+    /// What rare paths were taken.
+    pub observers: Observers,
+    /// The oracles that had their say.
+    pub judged: Vec<&'static str>,
     leader_terms: BTreeSet<u64>,
     pub journal: Journal,
     pub calm: bool,
@@ -160,7 +163,8 @@ impl World {
             failure: None,
             digest: Xxh3::new(),
             steps: 0,
-            seen: Seen::default(),
+            observers: Observers::new(&config),
+            judged: vec![NO_PANIC, "halt", "restart", "same events"],
             leader_terms: BTreeSet::new(),
             journal,
             calm: false,
@@ -260,6 +264,7 @@ impl World {
             }
             Err(error) if node.trouble.damaged => {
                 node.down = true;
+                self.observers.probes.hit(Probe::StartRefused);
                 self.journal.record(|| What::Suffers(id, format!("it refuses to start: {error}")));
             }
             Err(error) => self.fail("restart", format!("n{id} does not start again: {error}")),
@@ -307,7 +312,6 @@ impl World {
         self.journal.look(&before, &view);
         self.observe(id, Observation::View(&view));
         self.learn(id, &view);
-        self.look(&outputs);
         self.look_out(id, &view, &outputs);
         for output in outputs {
             match output {
@@ -323,8 +327,9 @@ impl World {
     }
 
     fn send(&mut self, shared: &Shared, from: NodeId, to: NodeId, message: Message) {
-        let sent_ns = self.now();
+        let (sent_ns, lives) = (self.now(), self.lives(from, to));
         let arrivals = self.links.send(from, to);
+        self.observers.sent(arrivals.len());
         if arrivals.is_empty() {
             self.flew(from, to, sent_ns, &message, Fate::Lost);
         }
@@ -333,7 +338,9 @@ impl World {
             self.outside.spawn(async move {
                 madsim::time::sleep(delay).await;
                 let mut world = shared.lock();
-                if !world.links.is_open(from, to) {
+                let (open, now) = (world.links.is_open(from, to), world.lives(from, to));
+                world.observers.arrives(open, lives, now);
+                if !open {
                     return world.flew(from, to, sent_ns, &message, Fate::Cut);
                 }
                 // Every message travels as bytes.
@@ -348,6 +355,11 @@ impl World {
     /// Whether somebody takes a peer's word there.
     pub(super) fn hears(&mut self, id: NodeId) -> bool {
         self.node(id).alive.as_ref().is_some_and(|alive| alive.queued < INBOX)
+    }
+
+    /// Which lives of theirs these two live.
+    fn lives(&mut self, from: NodeId, to: NodeId) -> [u64; 2] {
+        [from, to].map(|id| self.node(id).life)
     }
 
     /// Puts a word into a node's inbox; peers' words may be dropped.
@@ -412,27 +424,9 @@ impl World {
         }
     }
 
-    /// Counts what is rare.
-    fn look(&mut self, outputs: &[Output]) {
-        for output in outputs {
-            match output {
-                Output::Disk { op: DiskOp::Truncate { .. }, .. } => self.seen.torn_tails += 1,
-                Output::Disk { op: DiskOp::Rename { from, .. }, .. } => {
-                    self.seen.received += u64::from(from.as_str() == "snapshot.received");
-                }
-                Output::Peer { message: Message::Forward { .. }, .. } => self.seen.forwards += 1,
-                Output::Reply { outcome: Outcome::Refused(Refused::Bound(_)), .. } => {
-                    self.seen.bounds += 1;
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Tells those who wait for a node to come into a rare state.
     fn look_out(&mut self, id: NodeId, view: &View, outputs: &[Output]) {
         if view.role == Role::Leader && self.leader_terms.insert(view.term) {
-            self.seen.leaders += 1;
             self.spring(State::Elected, id);
         }
         for output in outputs {
@@ -457,7 +451,7 @@ impl World {
     fn spring(&mut self, state: State, id: NodeId) {
         if let Some(at) = self.ambushes.iter().position(|(awaited, _)| *awaited == state) {
             let (_, tell) = self.ambushes.swap_remove(at);
-            let _ = tell.send(id);
+            self.observers.probes.hit_if(Probe::Ambushed, tell.send(id).is_ok());
         }
     }
 
@@ -470,7 +464,7 @@ impl World {
         for event in fresh.iter().rev() {
             if let Entry::Vacant(place) = self.shown.entry(event.index()) {
                 place.insert(now);
-                self.seen.expired += u64::from(event.action == Action::Expire);
+                self.observers.shown(event, view.term);
             }
             if let Err(violation) = self.hint.learn(event) {
                 self.fail("same events", violation.to_string());
@@ -479,6 +473,7 @@ impl World {
     }
 
     pub(super) fn observe(&mut self, id: NodeId, what: Observation<'_>) {
+        self.observers.observe(id, &what);
         if self.failure.is_none()
             && let Err(violation) = self.properties.observe(id, what)
         {

@@ -4,10 +4,13 @@
 //! `QUORATE_TRACE=1` prints every input and output of a run that fails.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod floors;
+
 use std::ops::Range;
 use std::path::PathBuf;
 
-use quorate_sim::weather::{Plan, Report, Scenario, Seen, run};
+use quorate_sim::probes::Probes;
+use quorate_sim::weather::{Plan, Report, Scenario, run};
 
 const SEEDS: u64 = 20;
 
@@ -49,12 +52,12 @@ fn seeds(scenario: &Scenario) -> Range<u64> {
 }
 
 /// Runs a file over all seeds; on a failure, prints the plan and the one command
-/// that shows it again. 20 seeds must have seen so much at least; otherwise the file
-/// is too tame to prove its claim.
-pub fn weather(test: &str, name: &str, least: Seen) {
+/// that shows it again. 20 seeds must have seen as much as its floors say; otherwise
+/// the file is too tame to prove its claim.
+pub fn weather(test: &str, name: &str) {
     let scenario = load(name);
     let (mut steps, mut operations, mut written, mut lost, mut faults) = (0, 0, 0, 0, 0);
-    let mut seen = Seen::default();
+    let mut probes = Probes::default();
     for seed in seeds(&scenario) {
         let report = run(&scenario, seed, None, number("QUORATE_TRACE").is_some());
         if let Some(failure) = &report.failure {
@@ -76,15 +79,16 @@ pub fn weather(test: &str, name: &str, least: Seen) {
         written += report.written;
         lost += report.lost;
         faults += report.faults;
-        seen.add(report.seen);
+        probes.add(&report.probes);
     }
     println!(
         "{name}: {} seeds, {faults} faults, {steps} steps, {operations} operations, {written} \
-         written, {lost} unknown, {seen:?}",
+         written, {lost} unknown, {probes:?}",
         seeds(&scenario).count()
     );
     if number("QUORATE_SEED").is_none() && number("QUORATE_SEEDS").is_none_or(|it| it >= SEEDS) {
-        assert!(seen.reaches(least), "{name} is too tame: {seen:?}");
+        let short = probes.short(floors::least(name));
+        assert!(short.is_empty(), "{name} is too tame (path, count, least): {short:?}");
     }
 }
 
