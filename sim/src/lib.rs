@@ -13,6 +13,7 @@ compile_error!(
 
 pub mod check;
 pub mod disk;
+pub mod exhaustive;
 pub mod fuzzing;
 pub mod history;
 pub mod model;
