@@ -19,7 +19,8 @@ use super::plan::{Action, Plan};
 use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
 use super::{node, stream, watcher};
-use crate::check::{self, Violation, durable, ttl, watches};
+use crate::check::{self, Hint, Violation, durable, ttl, watches};
+use crate::history::History;
 use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
 
@@ -49,6 +50,10 @@ pub struct Report {
     pub seen: Seen,
     /// What went wrong, if anything.
     pub failure: Option<Failure>,
+    /// What clients saw.
+    pub history: History,
+    /// What the nodes say that they applied.
+    pub hint: Hint,
     /// Every input and output, if it was asked for.
     pub trace: Vec<String>,
 }
@@ -335,6 +340,8 @@ impl Report {
             thought_of: std::mem::take(&mut world.thought_of),
             seen: world.seen,
             failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
+            history: std::mem::take(&mut world.history),
+            hint: std::mem::replace(&mut world.hint, Hint::new(0)),
             trace: world.trace.take().unwrap_or_default(),
         }
     }
@@ -354,6 +361,8 @@ impl Report {
             thought_of: BTreeMap::new(),
             seen: Seen::default(),
             failure: Some(Failure { oracle: NO_PANIC, what }),
+            history: History::new(),
+            hint: Hint::new(0),
             trace: Vec::new(),
         }
     }
