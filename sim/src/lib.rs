@@ -13,6 +13,7 @@ compile_error!(
 
 pub mod check;
 pub mod disk;
+pub mod exhaustive;
 #[cfg(all(feature = "weather", madsim))]
 pub mod explain;
 pub mod fuzzing;

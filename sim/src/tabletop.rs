@@ -34,7 +34,8 @@ pub struct Tabletop {
     nodes: BTreeMap<NodeId, Node>,
     network: Network,
     properties: Properties,
-    journal: VecDeque<String>,
+    /// None where nobody reads it.
+    journal: Option<VecDeque<String>>,
     replies: BTreeMap<RequestId, Outcome>,
     asked: RequestId,
     /// Names what was sent or begun, in order.
@@ -78,7 +79,7 @@ impl Tabletop {
             nodes: (1..=size).map(|id| (id, Node::new(config(id)))).collect(),
             network: Network::default(),
             properties: Properties::new(&config(1)),
-            journal: VecDeque::new(),
+            journal: Some(VecDeque::new()),
             replies: BTreeMap::new(),
             asked: 0,
             clock: 0,
@@ -97,6 +98,11 @@ impl Tabletop {
     /// Nodes may be given so many inputs in all: the one beyond is impossible.
     pub fn limit(&mut self, steps: usize) {
         self.limit = steps;
+    }
+
+    /// From now on no journal is written, which is most of a step's cost.
+    pub fn hush(&mut self) {
+        self.journal = None;
     }
 
     /// Inputs that nodes have been given.
@@ -138,7 +144,7 @@ impl Tabletop {
             return impossible(format!("nothing is on its way from n{from} to n{to}"));
         };
         if !self.is_up(to) {
-            self.note(format!("n{to} is down; lost from n{from}: {message}"));
+            self.note(|| format!("n{to} is down; lost from n{from}: {message}"));
             return Ok(());
         }
         self.step(to, Input::Peer { from, message })
@@ -147,7 +153,7 @@ impl Tabletop {
     /// The `nth` message on its way is lost.
     pub fn lose(&mut self, from: NodeId, to: NodeId, nth: usize) -> Result<(), Mishap> {
         match self.network.take(from, to, nth) {
-            Some(message) => self.note(format!("n{from} to n{to} lost: {message}")),
+            Some(message) => self.note(|| format!("n{from} to n{to} lost: {message}")),
             None => return impossible(format!("nothing is on its way from n{from} to n{to}")),
         }
         Ok(())
@@ -225,14 +231,14 @@ impl Tabletop {
     /// The power fails on a node.
     pub fn crash(&mut self, id: NodeId, mercy: &mut dyn Mercy) -> Result<(), Mishap> {
         self.die(id)?.disk.crash(mercy);
-        self.note(format!("n{id} loses power"));
+        self.note(|| format!("n{id} loses power"));
         Ok(())
     }
 
     /// A node's process dies; the machine goes on.
     pub fn kill(&mut self, id: NodeId, mercy: &mut dyn Mercy) -> Result<(), Mishap> {
         self.die(id)?.disk.kill(mercy);
-        self.note(format!("n{id} is killed"));
+        self.note(|| format!("n{id} is killed"));
         Ok(())
     }
 
@@ -244,11 +250,11 @@ impl Tabletop {
         }
         match self.node(id)?.recover() {
             Err(error) => {
-                self.note(format!("n{id} refuses to start: {error}"));
+                self.note(|| format!("n{id} refuses to start: {error}"));
                 Ok(())
             }
             Ok((view, outputs)) => {
-                self.note(format!("n{id} is born"));
+                self.note(|| format!("n{id} is born"));
                 self.observe(id, Observation::Born(&view))?;
                 self.perform(id, outputs)
             }
@@ -259,8 +265,13 @@ impl Tabletop {
     pub fn client(&mut self, id: NodeId, request: Request) -> Result<RequestId, Mishap> {
         self.asked += 1;
         let asked = self.asked;
-        self.step(id, Input::Client { id: asked, request })?;
+        self.ask(id, asked, request)?;
         Ok(asked)
+    }
+
+    /// A client asks a node under a name of its own, which no other request has.
+    pub fn ask(&mut self, id: NodeId, name: RequestId, request: Request) -> Result<(), Mishap> {
+        self.step(id, Input::Client { id: name, request })
     }
 
     /// The client behind a request goes away.
@@ -324,6 +335,17 @@ impl Tabletop {
         self.nodes.get_mut(&id).map(|node| &mut node.disk)
     }
 
+    /// The links on which a message is on its way, each in one direction.
+    pub fn busy_links(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        self.network.busy()
+    }
+
+    /// How many of a node's disk operations may complete next.
+    pub fn disk_choices(&self, id: NodeId) -> usize {
+        let disk = self.nodes.get(&id).map(|node| &node.disk);
+        disk.map_or(0, |disk| disk.pending().filter(|(id, _)| disk.may_finish(*id)).count())
+    }
+
     /// Whether a power failure would take nothing from a node's disk.
     pub fn is_disk_idle(&self, id: NodeId) -> bool {
         self.nodes.get(&id).is_none_or(|node| node.disk.is_idle())
@@ -340,7 +362,7 @@ impl Tabletop {
 
     /// What has happened since this was last asked, one line each.
     pub fn take_journal(&mut self) -> Vec<String> {
-        self.journal.drain(..).collect()
+        self.journal.iter_mut().flat_map(|journal| journal.drain(..)).collect()
     }
 
     fn due(&self) -> Option<Due> {
@@ -376,7 +398,7 @@ impl Tabletop {
         }
         self.may_step()?;
         self.steps += 1;
-        self.note(format!("n{id} < {input}"));
+        self.note(|| format!("n{id} < {input}"));
         self.observe(id, Observation::In(&input))?;
         let mut outputs = Vec::new();
         let node = self.node(id)?;
@@ -429,14 +451,15 @@ impl Tabletop {
             Output::Peer { to, .. } if self.network.is_cut(id, *to) => " (cut)",
             _ => "",
         };
-        self.note(format!("n{id} > {output}{cut}"));
+        self.note(|| format!("n{id} > {output}{cut}"));
     }
 
-    fn note(&mut self, line: String) {
-        if self.journal.len() == MAX_JOURNAL {
-            self.journal.pop_front();
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        let Some(journal) = &mut self.journal else { return };
+        if journal.len() == MAX_JOURNAL {
+            journal.pop_front();
         }
-        self.journal.push_back(line);
+        journal.push_back(line());
     }
 
     fn observe(&mut self, id: NodeId, what: Observation<'_>) -> Result<(), Mishap> {

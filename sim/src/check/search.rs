@@ -4,6 +4,9 @@
 //! Exponential in the number of concurrent operations, so for small histories
 //! only. It shares no code with [`super::linearizable`] but the model.
 //!
+//! A local read may be old: it takes effect at any moment before its answer, after
+//! whatever its node had answered, in that life, before it was called.
+//!
 //! Time: an answer names the clock of its place, so before it takes effect the
 //! model's is moved there, and what is due goes. A lost write names none: it is
 //! tried at every moment at which it makes a difference, between any two expiries.
@@ -15,7 +18,7 @@ use std::collections::BTreeSet;
 use quorate_engine::Position;
 use quorate_engine::command::Stamp;
 
-use crate::history::{Answer, History, Moment, Op};
+use crate::history::{Answer, History, Moment, Op, Server};
 use crate::model::Model;
 
 /// Operations beyond this many are not searched.
@@ -39,7 +42,7 @@ pub enum Verdict {
 /// Which tasks have taken effect, and the tree that they made.
 type Configuration = (u64, Model);
 
-/// Searches for a linearization of everything but local reads.
+/// Searches for an order that explains every answer.
 pub fn search(history: &History, genesis_store_index: u64) -> Verdict {
     let tasks = tasks(history);
     if tasks.len() > MAX_OPERATIONS || tasks.iter().any(Task::is_lost_in_time) {
@@ -51,7 +54,7 @@ pub fn search(history: &History, genesis_store_index: u64) -> Verdict {
     while let Some((taken, model)) = open.pop() {
         let Some(deadline) = deadline(&tasks, taken) else { return Verdict::Linearizable };
         for (bit, task) in remaining(&tasks, taken) {
-            if task.called > deadline {
+            if !task.may_be_next(&tasks, taken, deadline) {
                 continue;
             }
             for next in task.take(&model) {
@@ -72,6 +75,7 @@ pub fn search(history: &History, genesis_store_index: u64) -> Verdict {
 struct Task<'a> {
     op: &'a Op,
     answer: &'a Answer,
+    server: Server,
     called: usize,
     returned: usize,
 }
@@ -79,6 +83,16 @@ struct Task<'a> {
 impl Task<'_> {
     fn is_answered(&self) -> bool {
         *self.answer != Answer::Lost
+    }
+
+    /// Whether real time lets it take effect before all that remain.
+    fn may_be_next(&self, tasks: &[Task<'_>], taken: u64, deadline: usize) -> bool {
+        if !matches!(self.op, Op::Read { local: true, .. }) {
+            return self.called <= deadline;
+        }
+        remaining(tasks, taken)
+            .filter(|(_, task)| task.is_answered())
+            .all(|(_, before)| before.server != self.server || before.returned >= self.called)
     }
 
     /// Whether it is a lost write whose key goes by itself, nobody knows when.
@@ -138,19 +152,18 @@ fn tasks(history: &History) -> Vec<Task<'_>> {
         }
     }
     let placed = history.operations().iter().zip(times).filter(|(operation, _)| {
-        let local = matches!(operation.op, Op::Read { local: true, .. });
         let read = matches!(operation.op, Op::Read { .. });
         let nothing = match operation.answer {
             Answer::Refused => true,
             Answer::Lost => read,
             _ => false,
         };
-        !local && !nothing
+        !nothing
     });
     placed
         .map(|(operation, (called, returned))| {
             let (op, answer) = (&operation.op, &operation.answer);
-            Task { op, answer, called, returned }
+            Task { op, answer, server: operation.server, called, returned }
         })
         .collect()
 }

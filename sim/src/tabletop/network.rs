@@ -53,6 +53,10 @@ impl Network {
         free.filter_map(|((from, to), queue)| queue.front().map(|(order, _)| (*order, *from, *to)))
     }
 
+    pub fn busy(&self) -> impl Iterator<Item = Link> {
+        self.links.iter().filter(|(_, queue)| !queue.is_empty()).map(|(link, _)| *link)
+    }
+
     pub fn under_way(&self) -> impl Iterator<Item = String> {
         self.links.iter().flat_map(|((from, to), queue)| {
             queue.iter().map(move |(_, message)| format!("n{from} to n{to}: {message}"))

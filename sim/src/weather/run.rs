@@ -19,7 +19,8 @@ use super::plan::{Action, Plan};
 use super::scenario::{Expect, Scenario};
 use super::world::{Shared, World};
 use super::{node, stream, watcher};
-use crate::check::{self, Violation, durable, ttl, watches};
+use crate::check::{self, Hint, Violation, durable, ttl, watches};
+use crate::history::History;
 use crate::probes::{Probe, Probes};
 use crate::recipes::Processes;
 use crate::workload::{Mix, Workload};
@@ -52,6 +53,10 @@ pub struct Report {
     pub judged: Vec<&'static str>,
     /// What went wrong, if anything.
     pub failure: Option<Failure>,
+    /// What clients saw.
+    pub history: History,
+    /// What the nodes say that they applied.
+    pub hint: Hint,
     /// All that happened, in order, if it was asked for.
     pub journal: Vec<Record>,
 }
@@ -284,6 +289,8 @@ impl Report {
             probes: world.observers.probes,
             judged: world.properties.names().chain(world.judged.iter().copied()).collect(),
             failure: world.failure.take().map(|(oracle, what)| Failure { oracle, what }),
+            history: std::mem::take(&mut world.history),
+            hint: std::mem::replace(&mut world.hint, Hint::new(0)),
             journal: Vec::new(),
         }
     }
@@ -304,6 +311,8 @@ impl Report {
             probes: Probes::default(),
             judged: vec![NO_PANIC],
             failure: Some(Failure { oracle: NO_PANIC, what }),
+            history: History::new(),
+            hint: Hint::new(0),
             journal: Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ use quorate_sim::history::Answer;
 use super::story::*;
 
 // Rejected by the search as well, without any hint.
-bad! { judge;
+bad! { PLAIN, judge;
     a_stale_read: OutOfOrder |story| {
         story.run(1, set("/a", "v1"));
         story.run(1, set("/a", "v2"));
@@ -290,6 +290,51 @@ bad! { judge;
         story.run_told(1, get("/d"), |told| node(told).modified_index = 5);
     }
 
+    a_recursive_delete_that_leaves_a_child: Wrong |story| {
+        story.run(1, set("/d/a", "v1"));
+        story.run(1, set("/d/b", "v2"));
+        let before = answer(&mut story.at(5).clone(), &list("/"));
+        story.run(1, delete_all("/d"));
+        story.run_told(2, list("/"), |told| {
+            let Answer::Read { found: Ok(before), .. } = before else { panic!() };
+            node(told).nodes = before.nodes;
+        });
+    }
+
+    two_keys_in_order_with_one_name: SharedIndex |story| {
+        let (one, two) = (story.call(1, post("/q", "v1")), story.call(2, post("/q", "v1")));
+        let told = answer(&mut story.at(GENESIS).clone(), &post("/q", "v1"));
+        story.take(one);
+        story.answer(one);
+        story.answer_with(two, told);
+    }
+
+    a_key_in_order_that_skips_a_number: Wrong |story| {
+        spoil_event(&mut story, post("/q", "v1"), |event| {
+            event.node.path = path("/q/00000000000000000005");
+        });
+    }
+
+    two_winners_of_one_swap_on_an_index: Wrong |story| {
+        story.run(1, set("/a", "v1"));
+        story.run(2, cas_index("/a", "v2", 4));
+        acknowledge(
+            &mut story,
+            cas_index("/a", "v3", 4),
+            update("/a", "v3"),
+            Action::CompareAndSwap,
+        );
+    }
+
+    a_swap_on_an_index_refused_for_what_was_not_there_yet: OutOfOrder |story| {
+        story.run(1, set("/a", "v1"));
+        let swap = story.call(2, cas_index("/a", "v2", 4));
+        let mut future = story.at(4).clone();
+        answer(&mut future, &set("/a", "v3"));
+        story.answer_with(swap, answer(&mut future, &cas_index("/a", "v2", 4)));
+        story.run(1, set("/a", "v3"));
+    }
+
     a_deleted_key_that_is_still_there: Wrong |story| {
         story.run(1, set("/d/a", "v1"));
         story.run(1, delete_all("/d"));
@@ -302,8 +347,8 @@ bad! { judge;
     }
 }
 
-// What the search cannot know: it has no hint, and leaves local reads alone.
-bad! { judge_all;
+// What the search cannot know: it has no hint.
+bad! { HINT, judge_all;
     a_hint_with_a_hole: Gap |story| {
         let lost = story.call(1, set("/a", "v1"));
         story.take(lost);
@@ -325,6 +370,17 @@ bad! { judge_all;
         story.answer_with(ghost, Answer::Refused);
     }
 
+    a_local_read_of_what_is_not_committed: NoSuchIndex |story| {
+        let refused = story.call_on(1, 0, 1, set("/a", "v1"));
+        story.take(refused);
+        story.run(1, local("/a"));
+        story.events.pop();
+        story.answer_with(refused, Answer::Lost);
+    }
+}
+
+// Of what a node shows at once.
+bad! { LOCAL, judge;
     a_node_that_goes_back: WentBack |story| {
         story.run_on(2, 0, 1, set("/a", "v1"));
         story.run_on(1, 0, 1, local("/a"));
@@ -343,14 +399,6 @@ bad! { judge_all;
     a_local_read_that_was_never_true: Wrong |story| {
         story.run(1, set("/a", "v1"));
         story.run_told(1, local("/a"), |told| node(told).value = Some("v2".into()));
-    }
-
-    a_local_read_of_what_is_not_committed: NoSuchIndex |story| {
-        let refused = story.call_on(1, 0, 1, set("/a", "v1"));
-        story.take(refused);
-        story.run(1, local("/a"));
-        story.events.pop();
-        story.answer_with(refused, Answer::Lost);
     }
 
     a_local_read_from_before_birth: NoSuchIndex |story| {
@@ -372,6 +420,23 @@ bad! { judge_all;
         story.run_on(2, 0, 2, local("/a"));
         story.run_at(GENESIS, 3, get("/a"));
         story.answer(write);
+    }
+
+    a_local_listing_torn_between_two_writes: Wrong |story| {
+        story.run(1, set("/d/a", "v1"));
+        story.run(1, set("/d/b", "v2"));
+        story.run(1, set("/d/a", "v3"));
+        let read = story.call_on(2, 0, 2, local_list("/d"));
+        story.take_at(read, 5);
+        story.tell(read, |told| node(told).nodes[0].value = Some("v3".into()));
+    }
+
+    a_node_that_forgets_what_it_read_linearizably: WentBack |story| {
+        story.run_on(2, 0, 1, set("/a", "v1"));
+        story.run_on(1, 0, 2, get("/a"));
+        let read = story.call_on(1, 0, 3, local("/a"));
+        story.take_at(read, GENESIS);
+        story.answer(read);
     }
 }
 

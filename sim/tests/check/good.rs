@@ -15,7 +15,7 @@ fn fault(story: &Story, id: OpId) -> (FaultCode, &str, u64) {
     }
 }
 
-good! {
+good! { PLAIN, judge;
     a_write_and_then_its_read: |story| {
         story.run(1, set("/a", "v1"));
         story.run(2, get("/a"));
@@ -229,6 +229,59 @@ good! {
         story.run(1, get("/a"));
     }
 
+    a_recursive_delete_beside_a_set_below_it: |story| {
+        story.run(1, set("/d/a", "v1"));
+        let (delete, set) = (story.call(1, delete_all("/d")), story.call(2, set("/d/b", "v2")));
+        let read = story.call(3, list("/"));
+        story.take(delete);
+        story.take(read);
+        story.take(set);
+        story.answer(set);
+        story.answer(read);
+        story.answer(delete);
+        story.run(1, list("/d"));
+    }
+
+    a_listing_sees_two_writes_of_which_neither_is_answered: |story| {
+        let (one, two) = (story.call(1, set("/d/a", "v1")), story.call(2, set("/d/b", "v2")));
+        story.take(two);
+        story.take(one);
+        story.run(3, list("/d"));
+        story.run(3, list("/"));
+        story.answer(one);
+        story.answer(two);
+    }
+
+    keys_in_order_from_two_clients_and_a_lost_one_between: |story| {
+        let (one, two) = (story.call(1, post("/q", "v1")), story.call(2, post("/q", "v2")));
+        let lost = story.lose(3, post("/q", "v3"));
+        story.take(two);
+        story.take(lost);
+        story.take(one);
+        story.answer(one);
+        story.answer(two);
+        story.run(3, list("/q"));
+    }
+
+    a_swap_on_an_index_that_a_delete_and_a_create_have_changed: |story| {
+        story.run(1, set("/a", "v1"));
+        story.run(2, delete("/a"));
+        story.run(2, create("/a", "v1"));
+        let swap = story.run(1, cas_index("/a", "v2", 4));
+        assert_eq!(fault(&story, swap), (FaultCode::CompareFailed, "[4 != 6]", 6));
+        story.run(1, cas_index("/a", "v2", 6));
+    }
+
+    a_lost_swap_on_an_index_is_seen_by_the_next: |story| {
+        story.run(1, set("/a", "v1"));
+        let lost = story.lose(2, cas_index("/a", "v2", 4));
+        let late = story.call(3, cas_index("/a", "v3", 4));
+        story.take(lost);
+        story.take(late);
+        story.answer(late);
+        assert_eq!(fault(&story, late), (FaultCode::CompareFailed, "[4 != 5]", 5));
+    }
+
     a_lost_swap_explains_itself: |story| {
         story.run(1, set("/a", "v1"));
         let lost = story.lose(2, cas("/a", "v2", "v1"));
@@ -237,7 +290,7 @@ good! {
     }
 }
 
-good_locally! {
+good! { LOCAL, judge;
     a_local_read_may_be_old: |story| {
         story.run_on(1, 0, 1, set("/a", "v1"));
         story.run_on(1, 0, 1, set("/a", "v2"));
@@ -260,6 +313,23 @@ good_locally! {
         let read = story.call_on(1, 1, 1, local("/a"));
         story.take_at(read, GENESIS);
         story.answer(read);
+    }
+
+    a_local_listing_between_two_writes: |story| {
+        story.run_on(1, 0, 1, set("/d/a", "v1"));
+        story.run_on(1, 0, 1, set("/d/b", "v2"));
+        story.run_on(1, 0, 1, delete_all("/d"));
+        let read = story.call_on(2, 0, 2, local_list("/"));
+        story.take_at(read, 5);
+        story.answer(read);
+        story.run_on(2, 0, 2, local_list("/"));
+    }
+
+    a_local_read_of_a_write_that_was_lost: |story| {
+        let lost = story.lose(1, set("/a", "v1"));
+        story.take(lost);
+        story.run_on(2, 0, 2, local("/a"));
+        story.run_on(3, 0, 3, get("/a"));
     }
 
     concurrent_local_reads_answer_in_either_order: |story| {

@@ -2,6 +2,7 @@
 //! name makes, and histories made at random, whole and spoiled.
 
 mod bad;
+mod both;
 mod execution;
 mod good;
 mod random;
@@ -9,3 +10,4 @@ mod story;
 mod time;
 mod ttl;
 mod watch;
+mod weather;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use quorate_engine::tree::{Event, Fault, FaultCode, NodeView};
 use quorate_sim::check::search::{Verdict, search};
-use quorate_sim::check::{Hint, check, linearizable};
+use quorate_sim::check::{Hint, check};
 use quorate_sim::history::{Answer, History};
 use quorate_sim::workload::Mix;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -17,10 +17,10 @@ use rand::{RngExt, SeedableRng};
 use super::execution::{execute, retold};
 use super::story::GENESIS;
 
-/// The mix for the search, which leaves local reads alone, and does not judge what
-/// has lost a write with a time to live.
-fn without_local_reads() -> Mix {
-    Mix { local_read: 0, ttl_percent: 12, refresh: 3, ..Mix::default() }
+/// The mix for the search, which does not judge what has lost a write with a time to
+/// live.
+fn searched() -> Mix {
+    Mix { ttl_percent: 12, refresh: 3, ..Mix::default() }
 }
 
 fn config() -> ProptestConfig {
@@ -44,11 +44,11 @@ proptest! {
         clients in 1u64..5,
         operations in 1usize..25,
     ) {
-        let (history, hint) = execute(seed, without_local_reads(), clients, operations);
+        let (history, hint) = execute(seed, searched(), clients, operations);
         if let Some(spoiled) = spoil(&history, seed) {
-            let certified = linearizable::check(&spoiled, &hint);
-            let searched = search(&spoiled, GENESIS);
-            prop_assert!(certified.is_err() || searched != Verdict::Violation);
+            let certified = check(&spoiled, &hint);
+            let verdict = search(&spoiled, GENESIS);
+            prop_assert!(certified.is_err() || verdict != Verdict::Violation);
         }
     }
 }
@@ -58,11 +58,11 @@ fn both_checkers_accept_correct_executions() {
     let judged = Cell::new(0);
     let executions = (any::<u64>(), 1u64..5, 0usize..25);
     let accepted = TestRunner::new(config()).run(&executions, |(seed, clients, operations)| {
-        let (history, hint) = execute(seed, without_local_reads(), clients, operations);
-        prop_assert_eq!(linearizable::check(&history, &hint), Ok(()));
-        let searched = search(&history, GENESIS);
-        prop_assert_ne!(searched, Verdict::Violation);
-        judged.set(judged.get() + u32::from(searched == Verdict::Linearizable));
+        let (history, hint) = execute(seed, searched(), clients, operations);
+        prop_assert_eq!(check(&history, &hint), Ok(()));
+        let verdict = search(&history, GENESIS);
+        prop_assert_ne!(verdict, Verdict::Violation);
+        judged.set(judged.get() + u32::from(verdict == Verdict::Linearizable));
         Ok(())
     });
     accepted.unwrap_or_else(|error| panic!("{error}"));
@@ -74,15 +74,15 @@ fn both_checkers_accept_correct_executions() {
 fn most_spoiled_histories_are_rejected_by_both() {
     let (mut spoiled, mut rejected) = (0, 0);
     for seed in 0..500 {
-        let (history, hint) = execute(seed, without_local_reads(), 3, 20);
+        let (history, hint) = execute(seed, searched(), 3, 20);
         let Some(history) = spoil(&history, seed) else { continue };
-        let searched = search(&history, GENESIS);
-        if searched == Verdict::Unknown {
+        let verdict = search(&history, GENESIS);
+        if verdict == Verdict::Unknown {
             continue;
         }
         spoiled += 1;
-        let certified = linearizable::check(&history, &hint);
-        rejected += u32::from(searched == Verdict::Violation && certified.is_err());
+        let certified = check(&history, &hint);
+        rejected += u32::from(verdict == Verdict::Violation && certified.is_err());
     }
     assert!(spoiled > 250, "only {spoiled} of 500 histories are spoiled and judged");
     assert!(rejected * 10 > spoiled * 8, "only {rejected} of {spoiled} are rejected by both");
@@ -99,7 +99,7 @@ fn two_hundred_thousand_operations_are_checked_in_one_sweep() {
 #[test]
 fn a_hint_that_lacks_its_last_event_is_found_out() {
     for seed in 0..50 {
-        let (history, hint) = execute(seed, without_local_reads(), 1, 30);
+        let (history, hint) = execute(seed, searched(), 1, 30);
         let events = hint.in_order().unwrap();
         let mut shorter = Hint::new(GENESIS);
         let (last, events) = events.split_last().unwrap();
@@ -107,12 +107,12 @@ fn a_hint_that_lacks_its_last_event_is_found_out() {
         let told = history.operations().iter().any(|operation| {
             operation.answer.store_index().is_some_and(|index| index >= last.index())
         });
-        assert_eq!(linearizable::check(&history, &shorter).is_err(), told, "seed {seed}");
+        assert_eq!(check(&history, &shorter).is_err(), told, "seed {seed}");
     }
 }
 
 /// One answer of the tree, chosen by chance, is not what it was.
-fn spoil(history: &History, seed: u64) -> Option<History> {
+pub fn spoil(history: &History, seed: u64) -> Option<History> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x5eed);
     let operations = history.operations().iter();
     let told: Vec<_> = operations.filter(|op| op.answer.store_index().is_some()).collect();

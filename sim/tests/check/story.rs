@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Action, Event, NodeView, Path, Read};
 use quorate_engine::{Change, Condition, Content, Position, Refresh, Write};
-use quorate_sim::check::{self, Hint, Violation, linearizable, search};
+use quorate_sim::check::{self, Hint, Violation, search};
 use quorate_sim::history::{Answer, History, Op, OpId, Server};
 use quorate_sim::model::Model;
 
@@ -144,10 +144,10 @@ impl Story {
         hint
     }
 
-    /// What the certificate checker says, after making sure that the search says
+    /// What the checkers by certificate say, after making sure that the search says
     /// the same.
     pub fn judge(&self) -> Result<(), Violation> {
-        let certified = linearizable::check(&self.history, &self.hint());
+        let certified = self.judge_all();
         let searched = search::search(&self.history, GENESIS);
         let expected = match certified {
             Ok(()) => search::Verdict::Linearizable,
@@ -157,7 +157,7 @@ impl Story {
         certified
     }
 
-    /// What all checkers of clients' histories say, local reads included.
+    /// What the checkers by certificate say.
     pub fn judge_all(&self) -> Result<(), Violation> {
         check::check(&self.history, &self.hint())
     }
@@ -331,43 +331,57 @@ pub fn list(at: &str) -> Op {
     Op::Read { read: Read { path: path(at), recursive: true }, local: false }
 }
 
+pub fn local_list(at: &str) -> Op {
+    Op::Read { read: Read { path: path(at), recursive: true }, local: true }
+}
+
 pub fn local(at: &str) -> Op {
     Op::Read { read: Read { path: path(at), recursive: false }, local: true }
 }
 
-macro_rules! bad {
-    ($judge:ident; $($name:ident: $violation:ident |$story:ident| $body:block)*) => {$(
-        #[test]
-        fn $name() {
+/// A history by its name, which is a claim.
+pub type Told = (&'static str, fn() -> Story);
+
+/// The history of this name.
+pub fn told(histories: &[Told], name: &str) -> Story {
+    histories.iter().find(|(claim, _)| *claim == name).expect("it is there").1()
+}
+
+macro_rules! histories {
+    ($list:ident; $($name:ident |$story:ident| $body:block)*) => {
+        pub const $list: &[Told] = &[$((stringify!($name), || {
             let mut $story = Story::new();
             $body
-            let violation = $story.$judge().expect_err("it is not to be accepted");
-            assert!(matches!(violation, Violation::$violation { .. }), "{violation}");
-        }
-    )*};
+            $story
+        })),*];
+    };
+}
+
+macro_rules! bad {
+    ($list:ident, $judge:ident; $($name:ident: $violation:ident |$story:ident| $body:block)*) => {
+        histories! { $list; $($name |$story| $body)* }
+        $(
+            #[test]
+            fn $name() {
+                let judged = told($list, stringify!($name)).$judge();
+                let violation = judged.expect_err("it is not to be accepted");
+                assert!(matches!(violation, Violation::$violation { .. }), "{violation}");
+            }
+        )*
+    };
 }
 
 macro_rules! good {
-    ($($name:ident: |$story:ident| $body:block)*) => {$(
-        #[test]
-        fn $name() {
-            let mut $story = Story::new();
-            $body
-            $story.judge().unwrap_or_else(|violation| panic!("{violation}"));
-            $story.judge_all().unwrap_or_else(|violation| panic!("{violation}"));
-        }
-    )*};
+    ($list:ident, $judge:ident; $($name:ident: |$story:ident| $body:block)*) => {
+        histories! { $list; $($name |$story| $body)* }
+        $(
+            #[test]
+            fn $name() {
+                let judged = told($list, stringify!($name)).$judge();
+                judged.unwrap_or_else(|violation| panic!("{violation}"));
+            }
+        )*
+    };
 }
 
-macro_rules! good_locally {
-    ($($name:ident: |$story:ident| $body:block)*) => {$(
-        #[test]
-        fn $name() {
-            let mut $story = Story::new();
-            $body
-            $story.judge_all().unwrap_or_else(|violation| panic!("{violation}"));
-        }
-    )*};
-}
-
-pub(crate) use {bad, good, good_locally};
+pub(crate) use {bad, good, histories};

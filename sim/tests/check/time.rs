@@ -8,7 +8,7 @@ use quorate_sim::history::Answer;
 
 use super::story::*;
 
-good! {
+good! { GOOD, judge;
     a_key_goes_when_its_time_is_over: |story| {
         story.pass(1_000);
         story.run(1, set_for("/a", "v1", 2));
@@ -55,7 +55,7 @@ good! {
 }
 
 // The search does not judge what has lost a write with a time to live.
-good_locally! {
+good! { LOST, judge_all;
     a_lost_refresh_may_have_happened: |story| {
         story.pass(1_000);
         story.run(1, set_for("/a", "v1", 1));
@@ -67,7 +67,7 @@ good_locally! {
 }
 
 // Too many for the search.
-good_locally! {
+good! { CROWD, judge_all;
     what_an_entry_may_not_remove_any_more_stays_until_the_next: |story| {
         let last = crowd(&mut story, EXPIRIES_PER_ENTRY);
         story.run_told(2, get(&last), |told| assert_eq!(ttl(told), 0));
@@ -77,7 +77,7 @@ good_locally! {
     }
 }
 
-bad! { judge_all;
+bad! { CROWDED, judge_all;
     an_entry_that_removes_less_than_it_may: Overdue |story| {
         let last = crowd(&mut story, EXPIRIES_PER_ENTRY - 1);
         story.run(2, get(&last));
@@ -89,7 +89,7 @@ bad! { judge_all;
     }
 }
 
-bad! { judge;
+bad! { BAD, judge;
     a_key_that_is_still_there_when_its_time_is_over: Overdue |story| {
         story.pass(1_000);
         story.run(1, set_for("/a", "v1", 1));
@@ -203,7 +203,8 @@ bad! { judge;
     }
 }
 
-bad! { judge_all;
+// What no client has seen.
+bad! { UNSEEN, judge_all;
     two_keys_that_expire_in_the_wrong_order: NotDue |story| {
         story.pass(1_000);
         story.run(1, set_for("/a", "v1", 2));
@@ -232,7 +233,9 @@ bad! { judge_all;
         story.answer_with(ghost, Answer::Refused);
         story.lose(1, set_for("/a", "v1", 2));
     }
+}
 
+bad! { LOCAL, judge;
     a_local_read_of_what_has_expired: Overdue |story| {
         story.pass(1_000);
         story.run(1, set_for("/a", "v1", 1));

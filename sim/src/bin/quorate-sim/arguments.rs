@@ -21,6 +21,19 @@ pub enum Command {
     Explain { single: Single, out: PathBuf },
     /// One failing run, cut down.
     Shrink { single: Single, out: PathBuf, runs: usize },
+    /// Every interleaving up to a depth.
+    Exhaust(Exhaust),
+}
+
+/// Every interleaving up to a depth.
+pub struct Exhaust {
+    /// Choices that are free, one after the other.
+    pub depth: usize,
+    /// Only the first choices are.
+    pub first: bool,
+    pub jobs: usize,
+    /// Scenes whose names contain this.
+    pub scene: String,
 }
 
 /// Many seeds of one file.
@@ -55,6 +68,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Command {
     match name.as_str() {
         "run" => Command::Run(run(&mut of)),
         "merge" => Command::Merge { sheets: of.remove_many("SHEET").expect("required").collect() },
+        "exhaust" => Command::Exhaust(Exhaust {
+            depth: of.remove_one("depth").expect("a default"),
+            first: of.get_flag("first"),
+            jobs: of.remove_one("jobs").unwrap_or_else(cores),
+            scene: of.remove_one("scene").unwrap_or_default(),
+        }),
         "replay" => Command::Replay(single(&mut of)),
         "explain" => Command::Explain {
             out: of.remove_one("out").expect("a default"),
@@ -150,6 +169,19 @@ fn command() -> clap::Command {
                     .default_value("page.html")
                     .value_parser(value_parser!(PathBuf)),
             ]),
+        )
+        .subcommand(
+            of("exhaust", "Play every interleaving of two clients and a few faults, up to a depth")
+                .args([
+                    option("depth", "Choices that are free, one after the other")
+                        .default_value("6")
+                        .value_parser(value_parser!(usize)),
+                    option("first", "Only the first choices are free, not those further on")
+                        .action(ArgAction::SetTrue)
+                        .value_name(None::<&str>),
+                    option("jobs", "Threads [default: one per core]").value_parser(jobs),
+                    option("scene", "Only scenes whose names contain this").value_name("TEXT"),
+                ]),
         )
         .subcommand(
             of("shrink", "Cut a failing run down and keep it as a regression").args([

@@ -1,7 +1,8 @@
 //! `quorate-sim`: weather files over many seeds, a failure seen again, a failure cut
-//! down to what it takes.
+//! down to what it takes, and every interleaving up to a depth.
 
 mod arguments;
+mod exhaust;
 mod run;
 mod single;
 
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     let done = match arguments::parse(std::env::args_os()) {
         Command::Run(run) => run::run(&run),
         Command::Merge { sheets } => run::merge(&sheets),
+        Command::Exhaust(exhaust) => exhaust::exhaust(&exhaust),
         Command::Replay(single) => single::replay(&single),
         Command::Explain { single, out } => single::explain(&single, &out),
         Command::Shrink { single, out, runs } => single::shrink(&single, &out, runs),
