@@ -23,6 +23,8 @@ pub mod model;
 pub mod probes;
 pub mod program;
 pub mod properties;
+#[cfg(all(feature = "real", madsim))]
+pub mod real;
 #[cfg(all(feature = "weather", madsim))]
 pub mod recipes;
 pub mod tabletop;

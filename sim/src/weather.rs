@@ -32,6 +32,13 @@ pub use regression::Regression;
 pub use run::{Failure, Report, Run, run};
 pub use scenario::{Down, Expect, Heals, Scenario, ScenarioError};
 pub use shrink::{Shrunk, shrink};
+#[cfg(feature = "real")]
+pub(crate) use {
+    client::{PATIENCE_MS, TRIES},
+    links::worse as worse_links,
+    scenario::Links as LinkWeather,
+    watcher::{PATIENCE_MS as WATCH_PATIENCE_MS, draw as draw_watch},
+};
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;

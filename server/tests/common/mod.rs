@@ -1,16 +1,13 @@
-//! Real `quorate` processes on loopback, and a small blocking HTTP client.
+//! Real `quorate` processes on loopback.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 #[path = "../../examples/common/process.rs"]
 mod process;
-mod watcher;
 
-pub use watcher::Watcher;
+pub use quorate_sim::real::http::{Answer, Client, PATIENCE, Watcher};
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread::sleep;
@@ -18,9 +15,6 @@ use std::time::{Duration, Instant};
 
 use process::free_port;
 use tempfile::TempDir;
-
-/// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One member: its flags, its data, and its process while it runs.
 #[derive(Debug)]
@@ -41,24 +35,6 @@ pub struct Member {
 pub struct Cluster {
     pub members: Vec<Member>,
     pub directory: TempDir,
-}
-
-/// An HTTP answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: String,
-}
-
-/// A client with one connection, opened when needed. A failed request is never
-/// sent again by itself.
-#[derive(Debug)]
-pub struct Client {
-    address: String,
-    patience: Duration,
-    connection: Option<BufReader<TcpStream>>,
 }
 
 impl Cluster {
@@ -205,7 +181,7 @@ impl Member {
 
     /// A watch of this member.
     pub fn watch(&self, path: &str) -> Watcher {
-        Watcher::open(&self.address, path).expect("it answers")
+        Watcher::open(&self.address, path, PATIENCE).expect("it answers")
     }
 
     /// All that it has written to stderr.
@@ -259,114 +235,4 @@ fn quorate(flags: &[String]) -> Command {
         command.env_remove(name);
     }
     command
-}
-
-impl Client {
-    /// A client of the server at `host:port`.
-    pub fn new(address: &str) -> Self {
-        Self { address: address.to_owned(), patience: PATIENCE, connection: None }
-    }
-
-    /// Gives up on a request after this long.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Connects, if it is not connected. [`io::ErrorKind::ConnectionRefused`]
-    /// comes from nowhere else.
-    pub fn connect(&mut self) -> io::Result<()> {
-        if self.connection.is_none() {
-            let stream = TcpStream::connect(&self.address)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(self.patience))?;
-            stream.set_write_timeout(Some(self.patience))?;
-            self.connection = Some(BufReader::new(stream));
-        }
-        Ok(())
-    }
-
-    /// Whether it has a connection, as far as it knows.
-    pub fn is_connected(&self) -> bool {
-        self.connection.is_some()
-    }
-
-    /// PUT with a form.
-    pub fn put(&mut self, path: &str, form: &str) -> io::Result<Answer> {
-        self.request("PUT", path, Some(form))
-    }
-
-    /// GET.
-    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
-        self.request("GET", path, None)
-    }
-
-    /// DELETE.
-    pub fn delete(&mut self, path: &str) -> io::Result<Answer> {
-        self.request("DELETE", path, None)
-    }
-
-    /// Any request; a body is a form.
-    pub fn request(&mut self, method: &str, path: &str, form: Option<&str>) -> io::Result<Answer> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
-        if let Some(form) = form {
-            head += "Content-Type: application/x-www-form-urlencoded\r\n";
-            head += &format!("Content-Length: {}\r\n", form.len());
-        }
-        self.send(&format!("{head}\r\n{}", form.unwrap_or("")), method == "HEAD")
-    }
-
-    /// A request byte for byte.
-    pub fn send(&mut self, request: &str, head: bool) -> io::Result<Answer> {
-        self.connect()?;
-        let mut connection = self.connection.take().expect("it is connected");
-        connection.get_mut().write_all(request.as_bytes())?;
-        let answer = read_answer(&mut connection, head)?;
-        if answer.header("connection") != Some("close") {
-            self.connection = Some(connection);
-        }
-        Ok(answer)
-    }
-}
-
-impl Answer {
-    /// A header by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
-    }
-}
-
-fn wrong(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
-}
-
-/// An answer as far as its headers.
-fn read_head(connection: &mut impl BufRead) -> io::Result<Answer> {
-    let mut line = String::new();
-    if connection.read_line(&mut line)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| wrong("no status"))?;
-    let mut headers = Vec::new();
-    loop {
-        line.clear();
-        connection.read_line(&mut line)?;
-        match line.trim_end().split_once(':') {
-            Some((name, value)) => {
-                headers.push((name.to_lowercase(), value.trim().to_owned()));
-            }
-            None => break,
-        }
-    }
-    Ok(Answer { status, headers, body: String::new() })
-}
-
-fn read_answer(connection: &mut impl BufRead, head: bool) -> io::Result<Answer> {
-    let mut answer = read_head(connection)?;
-    let length = answer.header("content-length").and_then(|length| length.parse().ok());
-    let mut body = vec![0; if head { 0 } else { length.unwrap_or(0) }];
-    connection.read_exact(&mut body)?;
-    answer.body = String::from_utf8(body).map_err(|_| wrong("a body that is not UTF-8"))?;
-    Ok(answer)
 }

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use quorate_engine::tree::Path;
 use quorate_engine::{Change, Content, NodeId, Write};
 use quorate_sim::history::{Answer, History, Op, OpId, Server};
+use quorate_sim::real::wire;
 use quorate_sim::workload::{Mix, Workload};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
 use crate::common::{Client, Cluster};
-use crate::wire;
 
 /// Clients of each member that do a bit of everything.
 const CLIENTS: u64 = 2;
@@ -121,7 +121,7 @@ impl Witness {
         let (method, target, form) = wire::request(op);
         let answered =
             self.connect().and_then(|()| self.client.request(method, &target, form.as_deref()));
-        let answer = wire::answer(op, answered);
+        let answer = wire::answer(op, answered).unwrap_or_else(|what| panic!("{what}"));
         self.record.done(called, self.server, answer.clone());
         answer
     }

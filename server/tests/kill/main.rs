@@ -5,7 +5,6 @@ mod applied;
 #[path = "../common/mod.rs"]
 mod common;
 mod load;
-mod wire;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

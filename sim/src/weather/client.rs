@@ -13,9 +13,9 @@ use crate::history::{Answer, Op, OpId, Server};
 use crate::workload::Workload;
 
 /// How long a client waits for an answer: sometimes less than the cluster needs.
-const PATIENCE_MS: [u64; 3] = [300, 2_000, 8_000];
+pub(crate) const PATIENCE_MS: [u64; 3] = [300, 2_000, 8_000];
 /// How often a refused operation is tried elsewhere.
-const TRIES: u32 = 4;
+pub(crate) const TRIES: u32 = 4;
 
 /// Asks until told to stop.
 pub(super) async fn live(shared: Shared, id: u64, seed: u64, workload: Shareload) {

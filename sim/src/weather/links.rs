@@ -25,15 +25,19 @@ pub(crate) struct Links {
     calm: bool,
 }
 
+/// How much worse than the weather each link is, drawn.
+pub(crate) fn worse(nodes: u64, seed: u64) -> BTreeMap<(NodeId, NodeId), f64> {
+    let mut drawn = stream(seed, "worse links");
+    let links = (1..=nodes).flat_map(|a| (1..=nodes).map(move |b| (a, b)));
+    links.map(|link| (link, [0.0, 1.0, 1.0, 3.0][drawn.random_range(0..4)])).collect()
+}
+
 impl Links {
     pub fn new(weather: scenario::Links, nodes: u64, seed: u64) -> Self {
-        let mut drawn = stream(seed, "worse links");
-        let links = (1..=nodes).flat_map(|a| (1..=nodes).map(move |b| (a, b)));
-        let worse = links.map(|link| (link, [0.0, 1.0, 1.0, 3.0][drawn.random_range(0..4)]));
         Self {
             weather,
             rng: stream(seed, "links"),
-            worse: worse.collect(),
+            worse: worse(nodes, seed),
             cuts: BTreeMap::new(),
             clogged: BTreeMap::new(),
             calm: false,

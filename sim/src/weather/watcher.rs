@@ -16,7 +16,7 @@ use crate::history::Server;
 use crate::workload::KEYS;
 
 /// How long a watcher waits on one node before it goes to another.
-const PATIENCE_MS: [u64; 3] = [100, 1_000, 10_000];
+pub(crate) const PATIENCE_MS: [u64; 3] = [100, 1_000, 10_000];
 
 /// A watch on its way: what it is, and where its answer goes.
 pub(super) type Waiting = (Watching, oneshot::Sender<Told>);
@@ -47,7 +47,7 @@ pub(super) async fn live(shared: Shared, id: u64, seed: u64) {
 
 /// What to watch from now on: mostly what comes next, with all that lies below;
 /// now and then from far in the past or the future.
-fn draw(rng: &mut Xoshiro256PlusPlus, next: u64) -> Watch {
+pub(crate) fn draw(rng: &mut Xoshiro256PlusPlus, next: u64) -> Watch {
     let key = match rng.random_range(0..4) {
         0 => "/",
         1 => "/d",

@@ -19,6 +19,13 @@ pub enum Command {
     Replay(Single),
     /// One run, as a page.
     Explain { single: Single, out: PathBuf },
+    /// One run against real processes.
+    Real {
+        single: Single,
+        /// The program of `quorate`; beside this one without it.
+        server: Option<PathBuf>,
+        canary: bool,
+    },
     /// One failing run, cut down.
     Shrink { single: Single, out: PathBuf, runs: usize },
     /// Every interleaving up to a depth.
@@ -53,6 +60,7 @@ pub struct Run {
 }
 
 /// One run.
+#[derive(Clone)]
 pub struct Single {
     /// A weather file, or a regression.
     pub file: PathBuf,
@@ -78,6 +86,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Command {
         "explain" => Command::Explain {
             out: of.remove_one("out").expect("a default"),
             single: single(&mut of),
+        },
+        "real" => Command::Real {
+            server: of.remove_one("server"),
+            canary: of.get_flag("canary"),
+            single: Single {
+                file: of.remove_one("FILE").expect("required"),
+                seed: of.remove_one("seed"),
+                lie: None,
+            },
         },
         _ => Command::Shrink {
             out: of.remove_one("out").expect("a default"),
@@ -182,6 +199,23 @@ fn command() -> clap::Command {
                     option("jobs", "Threads [default: one per core]").value_parser(jobs),
                     option("scene", "Only scenes whose names contain this").value_name("TEXT"),
                 ]),
+        )
+        .subcommand(
+            of("real", "Run a weather file's seed, or a regression, against real processes").args(
+                [
+                    file(),
+                    seed.clone(),
+                    option("server", "The program of quorate [default: beside this one]")
+                        .value_name("PATH")
+                        .value_parser(value_parser!(PathBuf)),
+                    option(
+                        "canary",
+                        "Take everybody back to the middle of the storm: it must fail",
+                    )
+                    .action(ArgAction::SetTrue)
+                    .value_name(None::<&str>),
+                ],
+            ),
         )
         .subcommand(
             of("shrink", "Cut a failing run down and keep it as a regression").args([

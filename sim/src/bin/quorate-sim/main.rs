@@ -1,8 +1,10 @@
 //! `quorate-sim`: weather files over many seeds, a failure seen again, a failure cut
-//! down to what it takes, and every interleaving up to a depth.
+//! down to what it takes, every interleaving up to a depth, and a weather file against
+//! real processes.
 
 mod arguments;
 mod exhaust;
+mod real;
 mod run;
 mod single;
 
@@ -17,6 +19,7 @@ fn main() -> ExitCode {
         Command::Exhaust(exhaust) => exhaust::exhaust(&exhaust),
         Command::Replay(single) => single::replay(&single),
         Command::Explain { single, out } => single::explain(&single, &out),
+        Command::Real { single, server, canary } => real::real(&single, server, canary),
         Command::Shrink { single, out, runs } => single::shrink(&single, &out, runs),
     };
     match done {

@@ -61,7 +61,8 @@ pub fn shrink(single: &Single, out: &Path, runs: usize) -> Result<bool, String> 
     Ok(true)
 }
 
-fn load(single: &Single) -> Result<Run, String> {
+/// The run that a weather file's seed draws, or that a regression holds.
+pub fn load(single: &Single) -> Result<Run, String> {
     let run = read(&single.file, |text| {
         let scenario = Scenario::parse(text).map_err(|error| error.to_string());
         match (single.seed, scenario) {
