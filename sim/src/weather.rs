@@ -14,6 +14,7 @@ mod draw;
 pub(crate) mod journal;
 mod lies;
 mod links;
+mod mistakes;
 mod nemesis;
 mod node;
 mod plan;

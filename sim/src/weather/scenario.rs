@@ -178,6 +178,38 @@ pub struct Faults {
     pub process_crash: Option<Fault>,
 }
 
+impl Faults {
+    /// Every fault by the name that files have for it.
+    pub(super) fn by_name(&self) -> [(&'static str, Option<Fault>); 24] {
+        [
+            ("partition", self.partition),
+            ("one_way", self.one_way),
+            ("isolate", self.isolate),
+            ("bridge", self.bridge),
+            ("flap", self.flap),
+            ("clog", self.clog),
+            ("crash", self.crash),
+            ("kill", self.kill),
+            ("kill_crash", self.kill_crash),
+            ("crash_all", self.crash_all),
+            ("restarts", self.restarts),
+            ("ambush", self.ambush),
+            ("pause", self.pause),
+            ("stall", self.stall),
+            ("disk_error", self.disk_error),
+            ("no_space", self.no_space),
+            ("rot", self.rot),
+            ("misdirect", self.misdirect),
+            ("lost_names", self.lost_names),
+            ("clock_freeze", self.clock_freeze),
+            ("clock_strobe", self.clock_strobe),
+            ("clock_jump", self.clock_jump),
+            ("process_pause", self.process_pause),
+            ("process_crash", self.process_crash),
+        ]
+    }
+}
+
 /// How often, and how long.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -294,24 +326,7 @@ impl Scenario {
     /// with line and field.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let scenario: Self = toml::from_str(text).map_err(ScenarioError::new)?;
-        if scenario.nodes == 0 || scenario.clients == 0 {
-            return Err(ScenarioError("a scenario needs nodes and clients".into()));
-        }
-        if scenario.down.is_some_and(|down| down.nodes > scenario.nodes) {
-            return Err(ScenarioError("more nodes go down than there are".into()));
-        }
-        let faults = &scenario.faults;
-        let damages = faults.rot.or(faults.misdirect).or(faults.lost_names).is_some();
-        if damages != (scenario.damaged > 0) || scenario.damaged > scenario.nodes {
-            let what = "rot, misdirect and lost_names befall `damaged` nodes, from 1 to all";
-            return Err(ScenarioError(what.into()));
-        }
-        if scenario.damaged > 0 && scenario.down.is_some() {
-            return Err(ScenarioError("nodes are either damaged or down".into()));
-        }
-        if scenario.recipe.is_none() && faults.process_pause.or(faults.process_crash).is_some() {
-            return Err(ScenarioError("no recipe has processes to pause or crash".into()));
-        }
+        super::mistakes::look(&scenario, text).map_err(ScenarioError)?;
         Ok(scenario)
     }
 
