@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{load, names};
+use std::collections::BTreeSet;
+
+use common::{floors, load, names};
+use quorate_sim::probes::Probe;
 use quorate_sim::weather::run;
 
 macro_rules! weathers {
@@ -42,6 +45,23 @@ weathers! {
 #[test]
 fn every_file_has_its_test() {
     assert_eq!(names(false), NAMES);
+}
+
+/// A file that sees less than its floors fails; so a path that is asked of none may go
+/// dark unnoticed.
+#[test]
+fn every_probe_must_be_hit_by_some_file() {
+    let names: Vec<String> = names(false).into_iter().chain(names(true)).collect();
+    let files: Vec<String> = names.iter().map(|name| name.replace('_', "-")).collect();
+    for (file, _) in floors::FILES {
+        assert!(files.iter().any(|name| name == file), "there is no file {file}");
+    }
+    let asked = files.iter().flat_map(|file| floors::least(file)).filter(|(_, least)| *least > 0);
+    let asked: BTreeSet<Probe> = asked.map(|(probe, _)| probe).collect();
+    let seldom: BTreeSet<Probe> = floors::SELDOM.iter().map(|(probe, _)| *probe).collect();
+    let all = Probe::ALL.iter().copied();
+    let not_asked: BTreeSet<Probe> = all.filter(|probe| !asked.contains(probe)).collect();
+    assert_eq!(not_asked, seldom, "a path is asked of some file, or it is said why not");
 }
 
 #[test]
