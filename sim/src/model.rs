@@ -6,7 +6,7 @@ mod watch;
 
 pub use watch::{concerns, first_index, watch};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_engine::Write;
@@ -15,7 +15,8 @@ use quorate_engine::tree::{
     Action, EXPIRIES_PER_ENTRY, Event, Expires, Fault, FaultCode, NodeView, Path, Read,
 };
 
-/// The naive tree: one map from key to node, every question a scan.
+/// The naive tree: one map from key to node, every question a scan but the one that is
+/// asked at every event, what is due.
 ///
 /// The root's key is the empty string, so that `key + "/"` begins whatever lies
 /// below a key. Equality and order are those of the whole state.
@@ -24,6 +25,8 @@ pub struct Model {
     store_index: u64,
     clock: Stamp,
     nodes: BTreeMap<String, Node>,
+    /// What goes by itself: when, at which store index it was changed, and its key.
+    going: BTreeSet<(u64, u64, String)>,
 }
 
 /// A file has a value; a directory has none.
@@ -46,6 +49,11 @@ impl Node {
     fn is_dir(&self) -> bool {
         self.value.is_none()
     }
+
+    /// When it goes by itself, at which store index it was changed, and its key.
+    fn goes(&self, key: &str) -> Option<(u64, u64, String)> {
+        self.deadline.map(|deadline| (deadline.cluster_ms, self.modified, key.to_owned()))
+    }
 }
 
 impl Model {
@@ -57,6 +65,7 @@ impl Model {
             store_index: genesis_store_index,
             clock: Stamp::default(),
             nodes: BTreeMap::from([(String::new(), root)]),
+            going: BTreeSet::new(),
         }
     }
 
@@ -92,16 +101,17 @@ impl Model {
     /// What has to go next: of what is due now, what was due first, and of that
     /// what was changed first.
     pub fn due(&self) -> Option<Event> {
-        let due = self.deadlines().filter(|(_, deadline)| *deadline <= self.clock.cluster_ms);
-        let first = due.min_by_key(|(key, deadline)| (*deadline, self.nodes[*key].modified))?.0;
+        let (deadline, _, first) = self.going.first()?;
+        if *deadline > self.clock.cluster_ms {
+            return None;
+        }
         let path = Path::new(first).expect("keys of the model are clean paths");
         Some(self.gone(Action::Expire, &path, &self.nodes[first]))
     }
 
     /// Every key that goes by itself, and at what cluster time in ms.
     pub fn deadlines(&self) -> impl Iterator<Item = (&str, u64)> {
-        let nodes = self.nodes.iter();
-        nodes.filter_map(|(key, node)| Some((key.as_str(), node.deadline?.cluster_ms)))
+        self.going.iter().map(|(deadline, _, key)| (key.as_str(), *deadline))
     }
 
     /// Applies a write now. A refusal changes nothing.
@@ -121,7 +131,9 @@ impl Model {
             Action::Delete | Action::CompareAndDelete | Action::Expire => self.remove(key),
             Action::Update if event.node.dir => {
                 let deadline = deadline(&event.node, event.stamp);
-                self.nodes.entry(key.to_owned()).and_modify(|node| node.deadline = deadline);
+                if let Some(node) = self.nodes.get(key).cloned() {
+                    self.place(key, Node { deadline, ..node });
+                }
             }
             _ => self.put(&event.node, event.stamp),
         }
@@ -173,20 +185,39 @@ impl Model {
     fn put(&mut self, view: &NodeView, stamp: Stamp) {
         let index = view.modified_index;
         for step in view.path.ancestors() {
-            let dir = Node { value: None, created: index, modified: index, deadline: None };
-            self.nodes.entry(key(&step).to_owned()).or_insert(dir);
+            if !self.nodes.contains_key(key(&step)) {
+                let dir = Node { value: None, created: index, modified: index, deadline: None };
+                self.place(key(&step), dir);
+            }
         }
         let (value, created) = (view.value.clone(), view.created_index);
         let node = Node { value, created, modified: index, deadline: deadline(view, stamp) };
-        self.nodes.insert(key(&view.path).to_owned(), node);
+        self.place(key(&view.path), node);
+    }
+
+    /// There is this node now, whatever was there before.
+    fn place(&mut self, key: &str, node: Node) {
+        let goes = node.goes(key);
+        let before = self.nodes.insert(key.to_owned(), node);
+        if let Some(went) = before.and_then(|node| node.goes(key)) {
+            self.going.remove(&went);
+        }
+        self.going.extend(goes);
     }
 
     fn remove(&mut self, key: &str) {
         let gone: Vec<String> = self.below(key).map(|(below, _)| below.clone()).collect();
         for below in gone {
-            self.nodes.remove(&below);
+            self.take_out(&below);
         }
-        self.nodes.remove(key);
+        self.take_out(key);
+    }
+
+    fn take_out(&mut self, key: &str) {
+        let gone = self.nodes.remove(key);
+        if let Some(goes) = gone.and_then(|node| node.goes(key)) {
+            self.going.remove(&goes);
+        }
     }
 
     fn list(&self, directory: &Path, recursive: bool) -> Vec<NodeView> {
