@@ -26,7 +26,10 @@ impl Property for Ready {
     fn observe(&mut self, node: NodeId, what: &Observation<'_>) -> Result<(), String> {
         let watches = self.0.entry(node).or_default();
         match what {
-            Observation::Born(_) | Observation::Died => *watches = Watches::default(),
+            // Who waits on a node that halts hears nothing any more.
+            Observation::Born(_) | Observation::Died | Observation::Out(Output::Halt(_)) => {
+                *watches = Watches::default();
+            }
             Observation::In(Input::Client { id, request: Request::Watch(_) }) => {
                 watches.waiting.insert(*id);
             }

@@ -482,3 +482,15 @@ fn more_that_waits_than_may() {
     run.push((1, follower(1, 1, 0)));
     breaks("all that waits has a bound", run);
 }
+
+#[test]
+fn a_watch_that_comes_as_its_node_halts_is_nobodys_fault() {
+    let watch = Watch { path: Path::root(), recursive: true, from: 1, limit: 1 };
+    let ask = || (1, Fact::In(Input::Client { id: 7, request: Request::Watch(watch.clone()) }));
+    let unready = || View { ready: false, ..view(1, Role::Follower, 1, 0) };
+    let error = quorate_engine::DiskError("input/output error".into());
+    let halt = quorate_engine::Halt::Disk { file: FileName::new("wal-1"), error };
+    let halted = vec![ask(), (1, Fact::Out(Output::Halt(halt))), (1, Fact::Seen(unready()))];
+    assert_eq!(objection(halted), None);
+    breaks("watches wait only on nodes that are ready", vec![ask(), (1, Fact::Seen(unready()))]);
+}
