@@ -3,11 +3,14 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from statistics import median
 
 # Weather that is no fault by itself, but bounds and load.
 NO_FAULT = {"engine", "down"}
+# A panic ends the run itself: nothing can make it go on.
+CANNOT_BE_SILENCED = "no panic"
 
 
 def oracles(root):
@@ -40,9 +43,12 @@ def faults(root, files):
 
 
 def tables(root, results, word, files):
-    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    text = results.read_text() if results.exists() else ""
+    rows = [json.loads(line) for line in text.splitlines()]
     rows = [row for row in rows if row["state"] == word]
     full = {row["bug"]: row for row in rows if not row["without"]}
+    if not any(row["file"] for row in full.values()):
+        sys.exit("ci/museum/run: nothing has been measured of this commit yet")
     head = subprocess.run(["git", "log", "-1", "--format=%h of %cs"], cwd=root, check=True,
                           stdout=subprocess.PIPE, text=True).stdout.strip()
     print(f"Measured at {head}.\n")
@@ -66,7 +72,9 @@ def objections(root, full):
     for oracle in oracles(root):
         alone, first = [], []
         for name, row in sorted(full.items()):
-            if row.get("oracle") == oracle and row["then"]:
+            if row.get("oracle") == oracle and oracle == CANNOT_BE_SILENCED:
+                first.append(f"{name} (it cannot be silenced)")
+            elif row.get("oracle") == oracle and row["then"]:
                 first.append(f"{name} (then {row['then']}, {row['then_seeds']})")
             elif row.get("oracle") == oracle:
                 alone.append(f"{name} (of {row['then_seeds']} seeds)")
@@ -82,4 +90,6 @@ def needs(root, files, rows, full):
         missed = [f"{name} ({full[name]['seeds']} seeds with it, none of {row['seeds']} without)"
                   for name, row in tried.items() if not row["file"]]
         still = [f"{name} ({row['seeds']})" for name, row in tried.items() if row["file"]]
+        if not tried:
+            continue
         print(f"| {kind} | {', '.join(missed) or 'not yet shown'} | {', '.join(still)} |")

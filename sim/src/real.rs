@@ -30,5 +30,7 @@ mod schedule;
 mod watch;
 pub mod wire;
 
+pub use client::Caller;
+pub use record::{Record, Told};
 pub use report::Report;
 pub use run::Setup;

@@ -35,6 +35,7 @@ pub use scenario::{Down, Expect, Heals, Scenario, ScenarioError};
 pub use shrink::{Shrunk, shrink};
 #[cfg(feature = "real")]
 pub(crate) use {
+    calm::{SERVES_WITHIN, questions},
     client::{PATIENCE_MS, TRIES},
     links::worse as worse_links,
     scenario::Links as LinkWeather,

@@ -80,6 +80,11 @@ impl Cluster {
         cluster
     }
 
+    /// Where clients find each member, in order.
+    pub fn addresses(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.address.clone()).collect()
+    }
+
     /// Starts every member and waits until all are healthy.
     pub fn start_all(&mut self) {
         self.members.iter_mut().for_each(Member::start);

@@ -16,9 +16,10 @@ use quorate_engine::{Change, Content, NodeId, Write};
 use quorate_sim::check;
 use quorate_sim::check::durable::{self, Final};
 use quorate_sim::history::{Answer, Op};
+use quorate_sim::real::{Caller, Record};
 
-use common::Cluster;
-use load::{Load, Record, Witness};
+use common::{Cluster, PATIENCE};
+use load::Load;
 
 const MEMBERS: usize = 3;
 
@@ -49,7 +50,8 @@ fn kill_9_of_every_leader_under_load_loses_nothing() {
         member.flag("--snapshot-count", SNAPSHOT_COUNT);
     }
     cluster.start_all();
-    let record = Record::new(MEMBERS);
+    // The store index at birth is twice the members and one.
+    let record = Arc::new(Record::new(MEMBERS as u64, 2 * MEMBERS as u64 + 1));
     let load = Load::start(&record, &cluster, u64::from(std::process::id()));
     sleep(CALM);
     let gaps = kill_every_member(&mut cluster, &record);
@@ -61,6 +63,7 @@ fn kill_9_of_every_leader_under_load_loses_nothing() {
     for member in &mut cluster.members {
         assert!(member.terminate().success(), "{} does not stop in good order", member.name);
     }
+    assert_eq!(record.lock().failure, None);
     judge(&cluster, &record, &last);
     tell(&record, &gaps);
 }
@@ -101,7 +104,7 @@ fn wait_until_resumed(record: &Record, killed_at: u64, victim: usize) -> Duratio
     let dead_at = record.now();
     let begin = Instant::now();
     while begin.elapsed() < common::PATIENCE {
-        if let Some(resumed_at) = record.resumed(dead_at, node_id(victim)) {
+        if let Some(resumed_at) = load::resumed(record, dead_at, node_id(victim)) {
             let gap = Duration::from_nanos(resumed_at - killed_at);
             assert!(gap <= RESUMED_WITHIN, "writes resumed after {gap:?}");
             return gap;
@@ -141,7 +144,8 @@ fn leader(cluster: &Cluster) -> usize {
 /// The whole tree, as each member shows it.
 fn final_states(cluster: &Cluster, record: &Arc<Record>) -> Vec<Final> {
     let read = Op::Read { read: Read { path: Path::root(), recursive: true }, local: false };
-    let states = (0..MEMBERS).map(|member| match judge_at(cluster, record, member).ask(&read) {
+    let mut judge = Caller::new(record, JUDGE, &cluster.addresses());
+    let states = (0..MEMBERS).map(|member| match judge.ask(node_id(member), &read, PATIENCE) {
         Answer::Read { found: Ok(root), at } => {
             Final { store_index: at.store_index, clock: at.clock, root }
         }
@@ -155,14 +159,11 @@ fn final_states(cluster: &Cluster, record: &Arc<Record>) -> Vec<Final> {
 fn write_commit_index_down(cluster: &Cluster, record: &Arc<Record>) {
     let refused =
         Write { path: Path::root(), change: Change::Create { content: Content::Dir, ttl: None } };
+    let mut judge = Caller::new(record, JUDGE, &cluster.addresses());
     for member in 0..MEMBERS {
-        let answer = judge_at(cluster, record, member).ask(&Op::Write(refused.clone()));
+        let answer = judge.ask(node_id(member), &Op::Write(refused.clone()), PATIENCE);
         assert!(matches!(answer, Answer::Fault { .. }), "{answer:?}");
     }
-}
-
-fn judge_at(cluster: &Cluster, record: &Arc<Record>, member: usize) -> Witness {
-    Witness::new(record, JUDGE, node_id(member), &cluster.members[member].address)
 }
 
 fn judge(cluster: &Cluster, record: &Record, last: &[Final]) {
@@ -170,27 +171,26 @@ fn judge(cluster: &Cluster, record: &Record, last: &[Final]) {
     for (member, last) in cluster.members.iter().zip(last) {
         let view = applied::member(cluster, member);
         assert_eq!(view.tree.store_index(), last.store_index, "{}", member.name);
-        let kept = record.with(|history| durable::check_final(history, &hint, last));
+        let kept = durable::check_final(&record.lock().history, &hint, last);
         kept.unwrap_or_else(|violation| panic!("{}: {violation}", member.name));
     }
-    let checked = record.with(|history| check::check(history, &hint));
+    let checked = check::check(&record.lock().history, &hint);
     checked.unwrap_or_else(|violation| panic!("{}: {violation}", violation.oracle()));
 }
 
 /// What the run was worth.
 fn tell(record: &Record, gaps: &[Duration]) {
-    record.with(|history| {
-        let operations = history.operations();
-        let written = operations.iter().filter(|op| op.event().is_some()).count();
-        let answered = operations.iter().filter(|op| op.answer.store_index().is_some()).count();
-        let unknown = operations.iter().filter(|op| op.is_unknown_write()).count();
-        println!(
-            "{} operations: {answered} answered by the tree, {written} of them writes, \
-             {unknown} writes of unknown outcome; writes resumed after {gaps:.2?}",
-            operations.len()
-        );
-        assert!(written > 200, "that was no load");
-    });
+    let told = record.lock();
+    let operations = told.history.operations();
+    let written = operations.iter().filter(|op| op.event().is_some()).count();
+    let answered = operations.iter().filter(|op| op.answer.store_index().is_some()).count();
+    let unknown = operations.iter().filter(|op| op.is_unknown_write()).count();
+    println!(
+        "{} operations: {answered} answered by the tree, {written} of them writes, {unknown} \
+         writes of unknown outcome; writes resumed after {gaps:.2?}",
+        operations.len()
+    );
+    assert!(written > 200, "that was no load");
 }
 
 fn node_id(member: usize) -> NodeId {

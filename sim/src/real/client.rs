@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -20,20 +20,26 @@ use crate::workload::Workload;
 
 /// A client of every member, whose every word is on record.
 #[derive(Debug)]
-pub(super) struct Caller<'a> {
-    record: &'a Record,
+pub struct Caller {
+    record: Arc<Record>,
     id: u64,
-    addresses: &'a [String],
+    addresses: Vec<String>,
     /// A connection to a member, and the life of it that it reaches.
     connections: BTreeMap<NodeId, (u64, Client)>,
 }
 
-impl<'a> Caller<'a> {
-    pub fn new(record: &'a Record, id: u64, addresses: &'a [String]) -> Self {
+impl Caller {
+    /// The client `id`; member `n` listens at the `n`-th of these addresses.
+    pub fn new(record: &Arc<Record>, id: u64, addresses: &[String]) -> Self {
+        let (record, addresses) = (record.clone(), addresses.to_vec());
         Self { record, id, addresses, connections: BTreeMap::new() }
     }
 
-    /// One operation, from the call to its answer.
+    /// One operation, from the call to its answer. An answer that must not be is a
+    /// failure on record.
+    ///
+    /// # Panics
+    /// If there is no such member.
     pub fn ask(&mut self, node: NodeId, op: &Op, patience: Duration) -> Answer {
         let known = self.connections.get(&node).map_or(0, |(life, _)| *life);
         let called = self.record.call(self.id, Server { node, life: known }, op);

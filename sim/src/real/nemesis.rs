@@ -20,6 +20,8 @@ pub(super) struct Nemesis<'a> {
     pub record: &'a Record,
     /// When the last member so far went down for good, in ns of the record.
     pub down_since: Option<u64>,
+    /// How often it has done harm.
+    pub faults: &'a mut usize,
 }
 
 impl Nemesis<'_> {
@@ -99,6 +101,15 @@ impl Nemesis<'_> {
     }
 
     fn strike(&mut self, blow: &Blow) -> Result<(), String> {
+        // A member that is dead already is not killed again.
+        let hits = match blow {
+            Blow::Cut(..) => true,
+            Blow::Kill(id) | Blow::Stop(id) | Blow::Down(id) => self.cluster.member(*id).runs(),
+            Blow::Join(..) | Blow::Start(_) | Blow::Continue(_) | Blow::Copy | Blow::Forget => {
+                false
+            }
+        };
+        *self.faults += usize::from(hits);
         match blow {
             Blow::Cut(links, way) => self.links.cut(links, *way),
             Blow::Join(links, way) => self.links.join(links, *way),

@@ -15,18 +15,19 @@ use crate::weather::Failure;
 
 /// What all threads of a run share.
 #[derive(Debug)]
-pub(super) struct Record {
+pub struct Record {
     began: Instant,
     told: Mutex<Told>,
     /// How often each member has been started again. No life begins while a client
     /// connects.
-    pub lives: RwLock<BTreeMap<NodeId, u64>>,
+    pub(super) lives: RwLock<BTreeMap<NodeId, u64>>,
     sessions: AtomicU64,
 }
 
 /// All that was told.
 #[derive(Debug)]
-pub(super) struct Told {
+pub struct Told {
+    /// What clients saw.
     pub history: History,
     /// The order of events: from watches of everything, and from answers.
     pub hint: Hint,
@@ -39,13 +40,13 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub fn fail(&mut self, oracle: &'static str, what: String) {
+    pub(super) fn fail(&mut self, oracle: &'static str, what: String) {
         self.failure.get_or_insert(Failure { oracle, what });
     }
 
     /// An event, from an answer or a watch. Whoever tells of another one at the same
     /// index is found out.
-    pub fn learn(&mut self, event: &Arc<Event>) {
+    pub(super) fn learn(&mut self, event: &Arc<Event>) {
         if let Err(violation) = self.hint.learn(event) {
             self.fail(violation.oracle(), violation.to_string());
         }
@@ -71,6 +72,9 @@ impl Record {
     }
 
     /// Real time since the beginning, in ns.
+    ///
+    /// # Panics
+    /// After five hundred years.
     pub fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).expect("runs are short")
     }
@@ -80,11 +84,11 @@ impl Record {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn fail(&self, oracle: &'static str, what: String) {
+    pub(super) fn fail(&self, oracle: &'static str, what: String) {
         self.lock().fail(oracle, what);
     }
 
-    pub fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.lock().failure.is_some()
     }
 
@@ -96,17 +100,17 @@ impl Record {
 
     /// A watch is a session of its own: what two connections tell may arrive here in
     /// another order than it was said.
-    pub fn session(&self, node: NodeId) -> Server {
+    pub(super) fn session(&self, node: NodeId) -> Server {
         Server { node, life: self.sessions.fetch_add(1, Ordering::Relaxed) }
     }
 
-    pub fn call(&self, client: u64, server: Server, op: &Op) -> OpId {
+    pub(super) fn call(&self, client: u64, server: Server, op: &Op) -> OpId {
         let mut told = self.lock();
         let now = self.now();
         told.history.call(client, server, op.clone(), now)
     }
 
-    pub fn done(&self, id: OpId, server: Server, answer: &Answer) {
+    pub(super) fn done(&self, id: OpId, server: Server, answer: &Answer) {
         let mut told = self.lock();
         let now = self.now();
         told.history.reached(id, server);
@@ -117,14 +121,14 @@ impl Record {
     }
 
     /// A watch of everything was shown this.
-    pub fn shown(&self, node: NodeId, event: &Arc<Event>) {
+    pub(super) fn shown(&self, node: NodeId, event: &Arc<Event>) {
         let mut told = self.lock();
         told.learn(event);
         told.shown.entry(node).or_default().insert(event.index());
     }
 
     /// What came of a watch.
-    pub fn watched(&self, watching: Watching) {
+    pub(super) fn watched(&self, watching: Watching) {
         self.lock().watchings.push(watching);
     }
 }

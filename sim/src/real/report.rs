@@ -16,12 +16,12 @@ pub struct Report {
     pub operations: usize,
     /// Writes acknowledged.
     pub written: usize,
-    /// Operations of which nobody can say.
+    /// Writes of which nobody can say.
     pub lost: usize,
     /// Watches, and watches of everything each time they were connected, that were shown
     /// something.
     pub watched: usize,
-    /// Steps of the plan, and what stays broken behind it.
+    /// Faults that were done: links cut, members killed or stopped.
     pub faults: usize,
     /// What of the run could not be had, or not quite so: a line each.
     pub differences: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn of(run: &Run, told: &Told, lasted: Duration) -> Self {
+    pub(super) fn of(run: &Run, told: &Told, faults: usize, lasted: Duration) -> Self {
         let operations = told.history.operations();
         let shown = |it: &&watches::Watching| matches!(it.told, Some(watches::Told::Shown { .. }));
         Self {
@@ -42,7 +42,7 @@ impl Report {
             written: operations.iter().filter(|it| it.event().is_some()).count(),
             lost: operations.iter().filter(|it| it.is_unknown_write()).count(),
             watched: told.watchings.iter().filter(shown).count(),
-            faults: run.plan.steps.len() + run.plan.broken.len(),
+            faults,
             differences: schedule::differences(run),
             lasted,
             failure: told.failure.clone(),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use quorate_engine::NodeId;
 use quorate_engine::tree::{self, Read};
-use quorate_engine::{Change, Content, NodeId, Write};
 use tempfile::TempDir;
 
 use super::client::{self, Caller};
@@ -22,11 +22,8 @@ use super::schedule;
 use super::watch;
 use crate::check::durable::Final;
 use crate::history::{Answer, Op};
-use crate::weather::{Expect, Run, stream};
+use crate::weather::{Expect, Run, SERVES_WITHIN, questions, stream};
 use crate::workload::{Mix, Workload};
-
-/// Within so many election timeouts after the storm every member must serve.
-const SERVES_WITHIN: u64 = 50;
 
 /// How long a member may take to answer the judge once, and to come to the state of the
 /// others once nobody writes.
@@ -60,11 +57,12 @@ impl Setup {
         let home = tempfile::tempdir().map_err(|error| format!("no directory: {error}"))?;
         let began = Instant::now();
         let genesis = self.run.scenario.config(self.run.seed, 1).genesis_index();
-        let record = Record::new(self.run.scenario.nodes, genesis);
-        if let Err(what) = self.live(&record, &home) {
+        let record = Arc::new(Record::new(self.run.scenario.nodes, genesis));
+        let mut faults = 0;
+        if let Err(what) = self.live(&record, &home, &mut faults) {
             record.fail("processes", what);
         }
-        let mut report = Report::of(&self.run, &record.lock(), began.elapsed());
+        let mut report = Report::of(&self.run, &record.lock(), faults, began.elapsed());
         if report.failure.is_some() {
             report.kept = Some(home.keep());
         }
@@ -87,7 +85,7 @@ impl Setup {
         Ok(())
     }
 
-    fn live(&self, record: &Record, home: &TempDir) -> Result<(), String> {
+    fn live(&self, record: &Arc<Record>, home: &TempDir, faults: &mut usize) -> Result<(), String> {
         let Run { scenario, seed, .. } = &self.run;
         let cannot = |error| format!("cannot set up the cluster: {error}");
         let links = Arc::new(Links::new(scenario.links.clone(), scenario.nodes, *seed));
@@ -98,7 +96,8 @@ impl Setup {
         let mut cluster = cluster.map_err(cannot)?;
         cluster.start()?;
         links.begin(cluster.names(&proxies)?)?;
-        let nemesis = Nemesis { cluster: &mut cluster, links: &links, record, down_since: None };
+        let (cluster, links) = (&mut cluster, &*links);
+        let nemesis = Nemesis { cluster, links, record, down_since: None, faults };
         Live { setup: self, record, nemesis, stop: &AtomicBool::new(false) }.run()
     }
 }
@@ -106,7 +105,7 @@ impl Setup {
 /// A run while its cluster lives.
 struct Live<'a> {
     setup: &'a Setup,
-    record: &'a Record,
+    record: &'a Arc<Record>,
     nemesis: Nemesis<'a>,
     /// Tells clients and watchers to end.
     stop: &'a AtomicBool,
@@ -190,7 +189,8 @@ impl Live<'_> {
         self.nemesis.wait_until(Instant::now() + Duration::from_secs(seconds))
     }
 
-    /// Liveness: within a bound after the storm, every member that is well acknowledges a write and a linearizable read.
+    /// Liveness: within a bound after the storm every member that is well acknowledges a
+    /// write and a linearizable read.
     fn serves_again(&mut self, addresses: &[String]) -> Result<(), String> {
         let config = self.setup.run.scenario.config(self.setup.run.seed, 1);
         let election_ms = config.tick_ms * u64::from(config.election_ticks);
@@ -198,13 +198,8 @@ impl Live<'_> {
         let began = Instant::now();
         let mut judge = Caller::new(self.record, JUDGE, addresses);
         let ids: Vec<NodeId> = self.nemesis.cluster.core().map(|member| member.id).collect();
-        let path = tree::Path::new("/judge").expect("clean");
         for id in ids {
-            let value = format!("calm at n{id}").into();
-            let change = Change::Set { content: Content::File(value), ttl: None };
-            let write = Op::Write(Write { path: path.clone(), change });
-            let read = Read { path: path.clone(), recursive: false };
-            for op in [write, Op::Read { read, local: false }] {
+            for op in questions(id) {
                 while judge.ask(id, &op, PATIENCE).position().is_none() {
                     self.nemesis.cluster.check()?;
                     if self.record.has_failed() {

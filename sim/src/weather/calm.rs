@@ -19,7 +19,7 @@ use crate::history::{Answer, Op};
 
 /// Within so many election timeouts after the storm the core serves (one to two of which
 /// pass before an election).
-const BOUND: u64 = 50;
+pub(crate) const SERVES_WITHIN: u64 = 50;
 
 /// The nodes that are well.
 pub(super) struct Core {
@@ -27,6 +27,7 @@ pub(super) struct Core {
     /// All but those that stay broken.
     sound: Vec<NodeId>,
     tick_ms: u64,
+    election_ms: u64,
     /// Whether the weather may damage more than a minority: those that are left need not
     /// serve if they are too few.
     may_stop: bool,
@@ -45,7 +46,10 @@ impl Core {
         let is_broken = |id: &NodeId| broken.iter().any(|broken| broken.node == *id);
         let sound = (1..=scenario.nodes).filter(|id| !is_broken(id)).collect();
         let may_stop = scenario.damaged > (scenario.nodes - 1) / 2;
-        Self { shared: shared.clone(), sound, tick_ms: scenario.engine.tick_ms, may_stop }
+        let config = scenario.config(shared.lock().seed, 1);
+        let (shared, tick_ms) = (shared.clone(), config.tick_ms);
+        let election_ms = tick_ms * u64::from(config.election_ticks);
+        Self { shared, sound, tick_ms, election_ms, may_stop }
     }
 
     /// Those that are neither broken nor down.
@@ -63,7 +67,7 @@ impl Core {
     /// Liveness: within a bound every node of the core acknowledges a write and a
     /// linearizable read.
     pub async fn serves_again(&self, seed: u64) {
-        let bound = Duration::from_millis(BOUND * self.tick_ms * 10);
+        let bound = Duration::from_millis(SERVES_WITHIN * self.election_ms);
         let began = Instant::now();
         let rng = &mut stream(seed, "judge");
         if self.must_serve() {
@@ -169,7 +173,8 @@ impl Core {
     }
 }
 
-fn questions(id: NodeId) -> [Op; 2] {
+/// What every node of the core is asked: a write and a linearizable read.
+pub(crate) fn questions(id: NodeId) -> [Op; 2] {
     let path = Path::new("/judge").expect("clean");
     let content = Content::File(format!("calm at n{id}").into());
     let write = Write { path: path.clone(), change: Change::Set { content, ttl: None } };

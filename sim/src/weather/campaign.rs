@@ -39,7 +39,7 @@ pub struct Sheet {
     pub operations: u64,
     /// Writes acknowledged.
     pub written: u64,
-    /// Operations of which nobody can say.
+    /// Writes of which nobody can say.
     pub lost: u64,
     /// Faults by kind.
     pub faults: BTreeMap<String, u64>,

@@ -39,7 +39,7 @@ pub struct Report {
     pub operations: usize,
     /// Writes acknowledged.
     pub written: usize,
-    /// Operations of which nobody can say.
+    /// Writes of which nobody can say.
     pub lost: usize,
     /// Steps of the plan.
     pub faults: usize,

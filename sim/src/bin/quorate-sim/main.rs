@@ -1,6 +1,6 @@
-//! `quorate-sim`: weather files over many seeds, a failure seen again, a failure cut
-//! down to what it takes, every interleaving up to a depth, and a weather file against
-//! real processes.
+//! `quorate-sim`: weather files over many seeds and their sheets added up, a run seen
+//! again event by event or as a page, a failure cut down to what it takes, every
+//! interleaving up to a depth, and a weather file against real processes.
 
 mod arguments;
 mod exhaust;

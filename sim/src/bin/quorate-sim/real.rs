@@ -9,10 +9,7 @@ use crate::single::load;
 
 /// Carries a run out and prints what it came to; whether nothing failed.
 pub fn real(single: &Single, server: Option<PathBuf>, forgets: bool) -> Result<bool, String> {
-    let run = match single.seed {
-        Some(_) => load(single)?,
-        None => load(single).or_else(|_| load(&Single { seed: Some(0), ..single.clone() }))?,
-    };
+    let run = load(single)?;
     println!("{}: {}", single.file.display(), run.scenario.claim);
     println!("the plan of seed {}:", run.seed);
     run.plan.steps.iter().for_each(|step| println!("  {step}"));
