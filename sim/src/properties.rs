@@ -10,6 +10,7 @@ mod at_most_once;
 mod bounds;
 mod committed;
 mod election_safety;
+mod halts;
 mod leader_completeness;
 mod log_matching;
 mod monotonic;
@@ -95,6 +96,7 @@ impl Properties {
             Box::new(answers::Answers::new(config.deadline_ticks)),
             Box::new(bounds::Bounds::new(config)),
             Box::<snapshots_equal::SnapshotsEqual>::default(),
+            Box::<halts::Halts>::default(),
         ])
     }
 

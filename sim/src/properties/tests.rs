@@ -494,3 +494,13 @@ fn a_watch_that_comes_as_its_node_halts_is_nobodys_fault() {
     assert_eq!(objection(halted), None);
     breaks("watches wait only on nodes that are ready", vec![ask(), (1, Fact::Seen(unready()))]);
 }
+
+#[test]
+fn a_node_that_goes_on_after_its_disk_failed() {
+    let error = quorate_engine::DiskError("input/output error".into());
+    let failed = || (1, Fact::In(Input::Disk { id: 3, result: Err(error.clone()) }));
+    breaks("a failing disk halts its node", vec![failed(), (1, follower(1, 1, 0))]);
+    let halt = quorate_engine::Halt::Disk { file: FileName::new("wal-1"), error: error.clone() };
+    let halts = vec![failed(), (1, Fact::Out(Output::Halt(halt))), (1, follower(1, 1, 0))];
+    assert_eq!(objection(halts), None);
+}

@@ -1,6 +1,7 @@
 //! What 20 seeds of each weather file must have seen at least; a file that sees less is
-//! too tame to prove its claim. Well below what is usual, so that chance does not decide:
-//! of several ranges of seeds the one that saw least saw more than twice as much.
+//! too tame to prove its claim. The seeds are always the same: chance decides anew only
+//! when something else changes. Most floors are below half of what the least of a few
+//! ranges of seeds saw; the rarest paths have less room than that.
 
 use std::collections::BTreeMap;
 
