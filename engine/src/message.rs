@@ -228,9 +228,13 @@ impl Message {
         Ok(message)
     }
 
-    /// Whether this carries entries of the log (for statistics).
-    pub fn is_append(&self) -> bool {
-        matches!(self, Self::Raft(raft) if raft.kind == RaftKind::Append)
+    /// Of an append, which carries entries of the log: the bytes that
+    /// [`Message::encode`] writes (for statistics).
+    pub fn append_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Raft(raft) if raft.kind == RaftKind::Append => Some(1 + raft.encoded_bytes()),
+            _ => None,
+        }
     }
 }
 
@@ -261,6 +265,14 @@ impl RaftMessage {
             out.u64(index);
             out.u64(term);
         }
+    }
+
+    /// How many bytes that is.
+    fn encoded_bytes(&self) -> usize {
+        let entries = self.entries.iter().map(|entry| Entry::LEAST_BYTES + entry.data.len());
+        let snapshot = if self.snapshot.is_some() { 16 } else { 0 };
+        let (numbers, lengths, flags) = (8 * 8, 2 * 4, 3);
+        numbers + lengths + flags + self.context.len() + entries.sum::<usize>() + snapshot
     }
 
     fn decode(from: &mut Reader) -> Result<Self, DecodeError> {

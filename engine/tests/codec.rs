@@ -152,7 +152,9 @@ proptest! {
 
     #[test]
     fn a_message_is_read_back(message in message()) {
-        prop_assert_eq!(Message::decode(message.encode()), Ok(message));
+        let bytes = message.encode();
+        prop_assert!(message.append_bytes().is_none_or(|count| count == bytes.len()));
+        prop_assert_eq!(Message::decode(bytes), Ok(message));
     }
 
     #[test]

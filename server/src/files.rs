@@ -14,6 +14,10 @@ use crate::discard::discard;
 /// The file whose lock says that a process uses the directory.
 const LOCK: &str = "lock";
 
+/// A snapshot that was removed: its blocks are there already for the next one, and none
+/// is given back. Where freed blocks are discarded at once, log writes wait for that.
+const SPARE: &str = "spare";
+
 /// Files kept open: the log's newest segments and a snapshot, and some to spare.
 const MOST_OPEN: usize = 16;
 
@@ -27,6 +31,9 @@ pub struct DataDir {
     /// To sync names with.
     directory: File,
     open: BTreeMap<FileName, File>,
+    /// How far each file that was made of the spare one was written: what is behind that
+    /// was another's.
+    drafts: BTreeMap<FileName, u64>,
     _lock: File,
 }
 
@@ -75,7 +82,8 @@ impl DataDir {
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
         let directory = File::open(path).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), directory, open: BTreeMap::new(), _lock: lock })
+        let (open, drafts) = Default::default();
+        Ok(Self { path: path.to_owned(), directory, open, drafts, _lock: lock })
     }
 
     /// Every file, whole. The names are made durable first: a process that was
@@ -113,14 +121,17 @@ impl DataDir {
     }
 
     /// The zeros are really written: a sync of blocks that exist is cheaper than
-    /// one that must also allocate them.
+    /// one that must also allocate them. An empty file may be made of the spare one, whose
+    /// bytes go when it is renamed.
     fn create(&mut self, name: &FileName, size: u64) -> io::Result<()> {
         let path = self.path_of(name)?;
         self.open.remove(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        self.drafts.remove(name);
+        if size == 0 && found(fs::rename(self.path.join(SPARE), &path))? {
+            self.drafts.insert(name.clone(), 0);
+            return self.directory.sync_all();
         }
+        found(fs::remove_file(&path))?;
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let zeros = vec![0; ZEROS.min(usize::try_from(size).unwrap_or(ZEROS))];
         let mut rest = size;
@@ -136,12 +147,18 @@ impl DataDir {
     }
 
     fn write(&mut self, name: &FileName, offset: u64, bytes: &[u8], sync: bool) -> io::Result<()> {
+        if let Some(written) = self.drafts.get_mut(name) {
+            *written = (*written).max(offset + bytes.len() as u64);
+        }
         let file = self.file(name)?;
         file.write_all_at(bytes, offset)?;
         if sync { file.sync_data() } else { Ok(()) }
     }
 
     fn rename(&mut self, from: &FileName, to: &FileName) -> io::Result<()> {
+        if let Some(written) = self.drafts.get(from) {
+            self.truncate(from, *written)?;
+        }
         fs::rename(self.path_of(from)?, self.path_of(to)?)?;
         self.open.remove(to);
         if let Some(file) = self.open.remove(from) {
@@ -151,16 +168,25 @@ impl DataDir {
     }
 
     fn truncate(&mut self, name: &FileName, len: u64) -> io::Result<()> {
+        self.drafts.remove(name);
         let file = self.file(name)?;
         file.set_len(len)?;
         file.sync_all()
     }
 
-    /// Only the name goes here: to give back the blocks of a large file takes
-    /// milliseconds, and that is due when its last handle goes.
+    /// A snapshot is kept as the spare file. Of any other only the name goes here: to give
+    /// back the blocks of a large file takes milliseconds, and that is due when its last
+    /// handle goes.
     fn remove(&mut self, name: &FileName) -> io::Result<()> {
         self.file(name)?;
-        fs::remove_file(self.path_of(name)?)?;
+        self.drafts.remove(name);
+        let (path, spare) = (self.path_of(name)?, self.path.join(SPARE));
+        if name.is_snapshot() && !spare.exists() {
+            fs::rename(path, spare)?;
+            self.open.remove(name);
+            return self.directory.sync_all();
+        }
+        fs::remove_file(path)?;
         discard(self.open.remove(name));
         self.directory.sync_all()
     }
@@ -182,16 +208,25 @@ impl DataDir {
 
     fn path_of(&self, name: &FileName) -> io::Result<PathBuf> {
         let name = name.as_str();
-        if name.is_empty() || name.contains('/') || matches!(name, "." | ".." | LOCK) {
+        if name.is_empty() || name.contains('/') || matches!(name, "." | ".." | LOCK | SPARE) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file of the engine's"));
         }
         Ok(self.path.join(name))
     }
 }
 
-/// The name of a file that may be the engine's: any but the lock.
+/// Whether there was a file to do this to.
+fn found(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// The name of a file that may be the engine's: any but the lock and the spare one.
 fn engine_file(entry: &DirEntry) -> io::Result<Option<FileName>> {
-    let name = entry.file_name().to_str().filter(|name| *name != LOCK).map(FileName::new);
+    let name = entry.file_name();
+    let name = name.to_str().filter(|name| ![LOCK, SPARE].contains(name)).map(FileName::new);
     Ok(if entry.file_type()?.is_file() { name } else { None })
 }
 
@@ -252,6 +287,41 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_is_made_of_a_removed_one_and_nothing_of_that_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let (old, draft, new) = (name("snap-0000000000000001"), name("draft"), name("x"));
+        let mut dir = DataDir::open(temp.path()).unwrap();
+        dir.perform(&DiskOp::Create { file: old.clone(), size: 9_000 }).unwrap();
+        dir.perform(&DiskOp::Remove { file: old.clone() }).unwrap();
+        assert!(contents(&dir).is_empty());
+        assert!(!DataDir::holds_data(temp.path()).unwrap());
+        drop(dir);
+        let mut dir = DataDir::open(temp.path()).unwrap();
+        dir.perform(&DiskOp::Create { file: draft.clone(), size: 0 }).unwrap();
+        dir.perform(&write("draft", 2, b"cd")).unwrap();
+        dir.perform(&write("draft", 0, b"ab")).unwrap();
+        assert_eq!(contents(&dir)[0].1.len(), 9_000, "it is the old one");
+        dir.perform(&DiskOp::Rename { from: draft, to: new.clone() }).unwrap();
+        assert_eq!(contents(&dir), [("x".to_owned(), b"abcd".to_vec())]);
+        dir.perform(&DiskOp::Create { file: new, size: 0 }).unwrap();
+        assert_eq!(contents(&dir), [("x".to_owned(), vec![])], "there is no second one");
+    }
+
+    #[test]
+    fn one_removed_snapshot_is_kept_and_no_draft() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut dir = DataDir::open(temp.path()).unwrap();
+        for file in ["draft", "snap-0000000000000001", "snap-0000000000000002"] {
+            dir.perform(&DiskOp::Create { file: name(file), size: 1 }).unwrap();
+            dir.perform(&DiskOp::Remove { file: name(file) }).unwrap();
+        }
+        let mut left: Vec<_> =
+            fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [LOCK, SPARE]);
+    }
+
+    #[test]
     fn failures_are_reported_and_name_the_operation() {
         let temp = tempfile::tempdir().unwrap();
         let mut dir = DataDir::open(temp.path()).unwrap();
@@ -260,6 +330,7 @@ mod tests {
             DiskOp::Remove { file: name("absent") },
             DiskOp::Create { file: name("../outside"), size: 1 },
             DiskOp::Remove { file: name(LOCK) },
+            DiskOp::Remove { file: name(SPARE) },
         ] {
             let error = dir.perform(&op).unwrap_err();
             assert!(error.0.contains(&op.to_string()), "{}", error.0);

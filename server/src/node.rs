@@ -273,9 +273,11 @@ impl Driver {
         for output in self.out.drain(..) {
             match output {
                 Output::Peer { to, message } => {
-                    let append = message.is_append();
+                    let append = message.append_bytes();
                     let sent = self.peers.send(to, message);
-                    self.statistics.sent(to, append, sent);
+                    if let Some(bytes) = append {
+                        self.statistics.sent(to, bytes, sent);
+                    }
                 }
                 Output::Reply { id, outcome } => self.replies.push((id, outcome)),
                 // The disk's thread lives until this sender is dropped.

@@ -1,11 +1,17 @@
 //! What `/v2/stats` tells: counted by the driver, asked for rarely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use quorate_engine::message::RaftKind;
 use quorate_engine::{Message, NodeId, Role, View};
 use tracing::{info, warn};
+
+/// A rate is that of so many appends, the last ones (as etcd's).
+const RATE_APPENDS: usize = 200;
+
+/// There is no rate when there was no append for so long (as etcd's).
+const RATE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The driver's counters in one life.
 #[derive(Clone, Debug)]
@@ -13,13 +19,22 @@ pub struct Statistics {
     /// When this life began.
     pub started: SystemTime,
     /// Appends received.
-    pub appends_received: u64,
+    pub received: Appends,
     /// Appends sent.
-    pub appends_sent: u64,
+    pub sent: Appends,
     /// The leader known, if any, and since when.
     pub leader: Option<(NodeId, SystemTime)>,
     /// What was sent to each follower while this member led last.
     pub followers: BTreeMap<NodeId, Follower>,
+}
+
+/// Appends that went one way.
+#[derive(Clone, Debug, Default)]
+pub struct Appends {
+    /// How many.
+    pub count: u64,
+    /// When the last ones went, and their bytes.
+    last: VecDeque<(Instant, usize)>,
 }
 
 /// How one follower answers appends.
@@ -54,8 +69,8 @@ impl Statistics {
         let others = view.members.iter().filter(|member| member.id != view.id);
         Self {
             started: SystemTime::now(),
-            appends_received: 0,
-            appends_sent: 0,
+            received: Appends::default(),
+            sent: Appends::default(),
             leader: None,
             followers: others.map(|member| (member.id, Follower::default())).collect(),
         }
@@ -63,8 +78,8 @@ impl Statistics {
 
     /// A message has come.
     pub fn received(&mut self, from: NodeId, message: &Message) {
-        if message.is_append() {
-            self.appends_received += 1;
+        if let Some(bytes) = message.append_bytes() {
+            self.received.add(bytes, Instant::now());
         }
         let Message::Raft(raft) = message else { return };
         if raft.kind != RaftKind::AppendResponse || raft.reject {
@@ -78,12 +93,9 @@ impl Statistics {
         }
     }
 
-    /// A message has gone, or could not.
-    pub fn sent(&mut self, to: NodeId, append: bool, sent: bool) {
-        if !append {
-            return;
-        }
-        self.appends_sent += 1;
+    /// An append has gone, or could not.
+    pub fn sent(&mut self, to: NodeId, bytes: usize, sent: bool) {
+        self.sent.add(bytes, Instant::now());
         if let Some(follower) = self.followers.get_mut(&to) {
             if sent {
                 follower.waiting_since.get_or_insert_with(Instant::now);
@@ -107,6 +119,29 @@ impl Statistics {
         if view.role == Role::Leader {
             self.followers.values_mut().for_each(|follower| *follower = Follower::default());
         }
+    }
+}
+
+impl Appends {
+    /// Appends and bytes per second of late; `None` without two of them.
+    pub fn rates(&self, now: Instant) -> Option<(f64, f64)> {
+        let ((first, _), (last, _)) = (*self.last.front()?, *self.last.back()?);
+        let seconds = (last - first).as_secs_f64();
+        if seconds == 0.0 || now.saturating_duration_since(last) > RATE_PATIENCE {
+            return None;
+        }
+        let bytes: usize = self.last.iter().map(|(_, bytes)| bytes).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
+        let per_second = |count: usize| count as f64 / seconds;
+        Some((per_second(self.last.len()), per_second(bytes)))
+    }
+
+    fn add(&mut self, bytes: usize, now: Instant) {
+        self.count += 1;
+        if self.last.len() == RATE_APPENDS {
+            self.last.pop_front();
+        }
+        self.last.push_back((now, bytes));
     }
 }
 
@@ -139,6 +174,22 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_are_those_of_the_last_appends_and_end_with_them() {
+        let began = Instant::now();
+        let after = |ms| began + Duration::from_millis(ms);
+        let mut appends = Appends::default();
+        appends.add(1_000_000, began);
+        assert_eq!(appends.rates(began), None);
+        for nth in 1..=200 {
+            appends.add(30, after(10 * nth));
+        }
+        assert_eq!(appends.count, 201);
+        let (packages, bytes) = appends.rates(after(3_000)).unwrap();
+        assert_eq!((packages.round(), bytes.round()), (101.0, 3_015.0));
+        assert_eq!(appends.rates(after(3_001)), None);
+    }
 
     #[test]
     fn a_summary_of_two() {

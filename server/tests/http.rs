@@ -397,4 +397,14 @@ fn three_members_serve_as_one() {
         let listing = member.client().get("/v2/keys").unwrap();
         assert_eq!(listing.body.matches("\"value\":\"x\"").count(), 3, "{}", listing.body);
     }
+    for member in &cluster.members {
+        let mut client = member.client();
+        let told = (0..10).any(|_| {
+            assert_eq!(client.put("/v2/keys/a", "value=x").unwrap().status / 100, 2);
+            let own = client.get("/v2/stats/self").unwrap().body;
+            let way = if own.contains("StateLeader") { "send" } else { "recv" };
+            ["PkgRate", "BandwidthRate"].iter().all(|it| own.contains(&format!("\"{way}{it}\":")))
+        });
+        assert!(told, "a member that is busy tells its rates");
+    }
 }

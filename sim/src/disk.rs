@@ -3,7 +3,9 @@
 //! What it promises, and what it may lose:
 //!
 //! - Operations on one name happen in the order given; a rename concerns two.
-//! - `Create`, `Rename`, `Truncate` and `Remove` are durable once finished.
+//! - `Create`, `Rename`, `Truncate` and `Remove` are durable once finished. Behind what was
+//!   written of a draft, which is a file made empty and not renamed yet, there are bytes of
+//!   another file after the end of a life.
 //! - A finished write with `sync` is durable, and so is every earlier write to
 //!   that file. A finished write without is in the page cache: a [power
 //!   failure](Disk::crash) may lose any subset of its sectors of [`SECTOR`]
@@ -45,6 +47,9 @@ use damage::Named;
 
 /// What a disk writes wholly or not at all, in bytes.
 pub const SECTOR: u64 = 512;
+
+/// What is found behind a draft after the end of a life.
+const ANOTHER: &[u8] = b"what another file held";
 
 /// One node's disk.
 #[derive(Clone, Debug)]
@@ -96,6 +101,7 @@ pub struct Chance<'a, R: Rng>(pub &'a mut R);
 struct File {
     durable: Vec<u8>,
     cached: Vec<Piece>,
+    draft: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -197,6 +203,7 @@ impl Disk {
             file.forget(self.sector, mercy);
         }
         self.named.clear();
+        self.spoil_drafts();
     }
 
     /// The process dies and the machine goes on.
@@ -212,6 +219,14 @@ impl Disk {
                     let _ = self.perform(op, false);
                 }
             }
+        }
+        self.spoil_drafts();
+    }
+
+    fn spoil_drafts(&mut self) {
+        for file in self.files.values_mut().filter(|file| file.draft) {
+            let end = file.read().len() as u64;
+            Piece { offset: end, bytes: Bytes::from_static(ANOTHER) }.put(&mut file.durable);
         }
     }
 
@@ -260,7 +275,7 @@ impl Disk {
 
     /// A lie: this is what the disk holds, and always held.
     pub fn restore(&mut self, image: Image) {
-        let file = |bytes: Bytes| File { durable: bytes.into(), cached: Vec::new() };
+        let file = |bytes: Bytes| File { durable: bytes.into(), ..File::default() };
         self.files = image.into_iter().map(|(name, bytes)| (name, file(bytes))).collect();
         self.pending.clear();
         self.named.clear();
@@ -297,7 +312,7 @@ impl Disk {
         match op {
             DiskOp::Create { file, size } => {
                 let size = usize::try_from(size).expect("files fit in memory");
-                let new = File { durable: vec![0; size], cached: Vec::new() };
+                let new = File { durable: vec![0; size], draft: size == 0, ..File::default() };
                 let before = self.files.insert(file.clone(), new);
                 self.named(Named::Created(file, before));
             }
@@ -309,7 +324,8 @@ impl Disk {
                 }
             }
             DiskOp::Rename { from, to } => {
-                let file = self.files.remove(&from).ok_or_else(|| missing(&from))?;
+                let mut file = self.files.remove(&from).ok_or_else(|| missing(&from))?;
+                file.draft = false;
                 let before = self.files.insert(to.clone(), file);
                 self.named(Named::Renamed { from, to, before });
             }

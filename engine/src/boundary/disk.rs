@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::snapshot::snapshot_index;
+
 /// A name in the node's data directory. Files the engine does not know by name
 /// are left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +22,11 @@ impl FileName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a durable snapshot would bear it.
+    pub fn is_snapshot(&self) -> bool {
+        snapshot_index(self).is_some()
     }
 }
 
@@ -36,7 +43,8 @@ pub type Image = BTreeMap<FileName, Bytes>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiskOp {
     /// Make a new file of `size` zero bytes. Done: the file, its size and its
-    /// name are durable.
+    /// name are durable. But one of no bytes is a draft until it is renamed: after a
+    /// crash there may be any bytes behind those written.
     Create {
         /// The new name; whatever bore it is replaced.
         file: FileName,

@@ -7,7 +7,7 @@ use crate::exceptions::EXCEPTIONS;
 use crate::program::{Step, Stop, play};
 use crate::requests::Request;
 use crate::servers::{Kind, Pair};
-use crate::transcript::transcript;
+use crate::transcript::transcripts;
 
 /// A program for fresh servers that shows an exception.
 pub struct Case {
@@ -246,7 +246,7 @@ fn elsewhere() -> Vec<Case> {
 pub fn check(case: &Case, kind: Kind, dir: &Path) -> Result<Option<String>, Box<dyn Error>> {
     let played = play(&case.program, &mut Pair::start(kind, dir)?)?;
     if let Some(Stop::Different(..)) = played.stop {
-        let told = transcript(&played, kind);
+        let told = transcripts(&played, kind);
         return Ok(Some(format!(
             "the case of {:?} shows another difference:\n{told}",
             case.exception

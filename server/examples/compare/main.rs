@@ -31,7 +31,7 @@ use exceptions::EXCEPTIONS;
 use program::{Played, Step, Stop, play};
 use servers::{Kind, Pair};
 use tally::Tally;
-use transcript::transcript;
+use transcript::transcripts;
 
 const USAGE: &str = "usage: compare DIRECTORY [--seed N] [--requests N] \
     [--against quorate|etcd] [--only cases,keys,in-order,ttl,watch,expire,malformed,elsewhere]";
@@ -122,7 +122,7 @@ fn compare_at_random(options: &Options) -> Result<bool> {
         if found.stop.is_some() {
             println!("program {} of seed {} shows a difference", tally.programs, options.seed);
             let (found, how) = smaller(tree, found, options)?;
-            println!("{how}:\n\n{}", transcript(&found, options.kind));
+            println!("{how}:\n\n{}", transcripts(&found, options.kind));
             return Ok(false);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::{Method, StatusCode};
 use quorate_engine::{Outcome, Request, Role};
@@ -22,7 +22,15 @@ struct SelfBody<'a> {
     start_time: String,
     leader_info: LeaderInfo,
     recv_append_request_cnt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recv_pkg_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recv_bandwidth_rate: Option<f64>,
     send_append_request_cnt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_pkg_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_bandwidth_rate: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -145,6 +153,8 @@ fn store(server: &Server) -> Answer {
 async fn own(server: &Server) -> Answer {
     let Some(statistics) = server.node.statistics().await else { return stopping() };
     let view = server.node.view();
+    let now = Instant::now();
+    let (received, sent) = (statistics.received.rates(now), statistics.sent.rates(now));
     let (leader, since) = match statistics.leader {
         Some((leader, since)) => (format!("{leader:x}"), since),
         None => (String::new(), SystemTime::now()),
@@ -164,8 +174,12 @@ async fn own(server: &Server) -> Answer {
             uptime: go_duration(since.elapsed().unwrap_or_default()),
             start_time: json::instant(since),
         },
-        recv_append_request_cnt: statistics.appends_received,
-        send_append_request_cnt: statistics.appends_sent,
+        recv_append_request_cnt: statistics.received.count,
+        recv_pkg_rate: received.map(|(packages, _)| packages),
+        recv_bandwidth_rate: received.map(|(_, bytes)| bytes),
+        send_append_request_cnt: statistics.sent.count,
+        send_pkg_rate: sent.map(|(packages, _)| packages),
+        send_bandwidth_rate: sent.map(|(_, bytes)| bytes),
     })
 }
 

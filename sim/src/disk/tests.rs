@@ -266,3 +266,20 @@ fn names_are_lost_from_the_last_change_back() {
     disk.crash(&mut Lose);
     assert_eq!(disk.undo_names(1, None), 0, "what has survived is durable");
 }
+
+#[test]
+fn a_draft_ends_in_bytes_of_another_file_until_it_is_renamed() {
+    let lives: [fn(&mut Disk); 2] = [|it| it.crash(&mut Lose), |it| it.kill(&mut Lose)];
+    for end in lives {
+        let mut disk = Disk::default();
+        done(&mut disk, [DiskOp::Create { file: name("f"), size: 0 }, write(0, "ab", true)]);
+        assert_eq!(content(&disk), "ab");
+        end(&mut disk);
+        assert_eq!(content(&disk), [b"ab", ANOTHER].concat());
+        let (from, to) = (name("f"), name("g"));
+        done(&mut disk, [DiskOp::Create { file: name("f"), size: 0 }, write(0, "cd", true)]);
+        done(&mut disk, [DiskOp::Rename { from: from.clone(), to: to.clone() }]);
+        end(&mut disk);
+        assert_eq!(disk.image(), Image::from([(to, Bytes::from("cd"))]));
+    }
+}
