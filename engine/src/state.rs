@@ -19,6 +19,9 @@ pub(crate) struct State {
     pub tree: Tree,
     /// Every member, in order of id.
     pub members: Arc<Vec<Member>>,
+    /// Of the members in bytes, which hardly ever change, while every view is asked for
+    /// its digest.
+    members_hash: u64,
     /// (index, term) of the last entry applied.
     pub applied: (u64, u64),
 }
@@ -43,7 +46,8 @@ impl State {
     /// The state of a cluster in which nothing has happened.
     pub fn new(tree: Tree, mut members: Vec<Member>) -> Self {
         members.sort_unstable_by_key(|member| member.id);
-        Self { tree, members: Arc::new(members), applied: (0, 0) }
+        let members_hash = xxh3_64(&encode_members(&members));
+        Self { tree, members: Arc::new(members), members_hash, applied: (0, 0) }
     }
 
     /// Applies the next entry; `None` for the empty one with which a leader
@@ -80,24 +84,18 @@ impl State {
     fn publish(&mut self, id: NodeId, attributes: Attributes) {
         if let Ok(at) = self.members.binary_search_by_key(&id, |member| member.id) {
             Arc::make_mut(&mut self.members)[at].attributes = attributes;
+            self.members_hash = xxh3_64(&self.encode_members());
         }
     }
 
     /// A number that is equal on two members only if their states are.
     pub fn digest(&self) -> u64 {
-        self.tree.digest() ^ xxh3_64(&self.encode_members())
+        self.tree.digest() ^ self.members_hash
     }
 
     /// The members in bytes.
     pub fn encode_members(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.u32(u32::try_from(self.members.len()).expect("members are few"));
-        for member in self.members.iter() {
-            out.u64(member.id);
-            encode_urls(&member.peer_urls, &mut out);
-            encode_attributes(&member.attributes, &mut out);
-        }
-        out
+        encode_members(&self.members)
     }
 
     /// Reads what [`State::encode_members`] wrote.
@@ -111,4 +109,15 @@ impl State {
             })
             .collect()
     }
+}
+
+fn encode_members(members: &[Member]) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.u32(u32::try_from(members.len()).expect("members are few"));
+    for member in members {
+        out.u64(member.id);
+        encode_urls(&member.peer_urls, &mut out);
+        encode_attributes(&member.attributes, &mut out);
+    }
+    out
 }

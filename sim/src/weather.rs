@@ -9,6 +9,7 @@ mod calm;
 mod campaign;
 pub(crate) mod client;
 mod clocks;
+mod courier;
 mod disks;
 mod draw;
 pub(crate) mod journal;

@@ -6,9 +6,10 @@ use madsim::time::Instant;
 use quorate_engine::{DiskError, DiskOp, Halt, Input, NodeId};
 use rand::RngExt;
 
+use super::courier::Parcel;
 use super::journal::What;
 use super::lies::Lie;
-use super::world::{Shared, World};
+use super::world::World;
 use crate::disk::damage::{Misplaced, Place};
 use crate::disk::{Chance, Disk, Mercy};
 use crate::properties::Observation;
@@ -73,24 +74,23 @@ fn log_place(op: &DiskOp) -> Option<Place> {
 }
 
 impl World {
-    pub(super) fn complete_later(&mut self, shared: &Shared, id: NodeId, op: u64) {
+    pub(super) fn complete_later(&mut self, id: NodeId, op: u64) {
         let [low, high] = self.scenario.disks.delay_ms;
         let delay = Duration::from_millis(self.disk_rng.random_range(low..=high));
         let early = self.liar.tells(Lie::EarlySync, id);
-        let (shared, life) = (shared.clone(), self.node(id).life);
-        self.outside.spawn(async move {
-            madsim::time::sleep(delay).await;
-            loop {
-                let again = shared.lock().try_complete(id, life, op, early);
-                let Some(again) = again else { return };
-                madsim::time::sleep_until(again).await;
-            }
-        });
+        let life = self.node(id).life;
+        self.courier.take(Instant::now() + delay, Parcel::Disk { id, life, op, early });
     }
 
     /// Completes a disk operation, unless its process is gone; or says when to try
     /// again.
-    fn try_complete(&mut self, id: NodeId, life: u64, op: u64, early: bool) -> Option<Instant> {
+    pub(super) fn try_complete(
+        &mut self,
+        id: NodeId,
+        life: u64,
+        op: u64,
+        early: bool,
+    ) -> Option<Instant> {
         let node = self.node(id);
         if node.life != life || node.alive.is_none() {
             return None;

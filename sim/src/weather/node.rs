@@ -17,7 +17,7 @@ pub(super) fn create(shared: &Shared, id: NodeId) -> NodeHandle {
 /// One life.
 async fn live(shared: Shared, id: NodeId) {
     let (inbox, mut words) = mpsc::unbounded_channel();
-    shared.lock().birth(&shared, id, inbox);
+    shared.lock().birth(id, inbox);
     let period = shared.lock().node(id).clock.tick();
     let mut next_tick = Instant::now() + period;
     loop {
@@ -30,11 +30,11 @@ async fn live(shared: Shared, id: NodeId) {
                 while let Ok(more) = words.try_recv() {
                     // What was answered before it is not to be blamed on it.
                     if matches!(more, Input::Forget { .. }) {
-                        world.step(&shared, id, std::mem::take(&mut inputs));
+                        world.step(id, std::mem::take(&mut inputs));
                     }
                     inputs.push(more);
                 }
-                world.step(&shared, id, inputs);
+                world.step(id, inputs);
             }
             Ok(None) => return,
             Err(_) => {
@@ -47,7 +47,7 @@ async fn live(shared: Shared, id: NodeId) {
                 let wall_ms = world.node(id).clock.wall_ms(since);
                 let leads = world.leads(id);
                 let ticks = world.liar.ticks(leads, id);
-                world.step(&shared, id, vec![Input::Tick { wall_ms }; ticks]);
+                world.step(id, vec![Input::Tick { wall_ms }; ticks]);
             }
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::calm::Core;
 use super::client;
+use super::courier;
 use super::journal::{self, Detail, Journal, Pages, Record};
 use super::lies::Lie;
 use super::nemesis::Nemesis;
@@ -143,10 +144,11 @@ pub fn run(scenario: &Scenario, seed: u64, lie: Option<Lie>, journal: bool) -> R
 async fn live(run: Run, (detail, pages): (Detail, Pages)) -> Report {
     let outside = Handle::current().create_node().name("outside").build();
     let (halt, halted) = mpsc::unbounded_channel();
-    let world = World::new(&run, outside, halt, Journal::new(detail, pages));
+    let world = World::new(&run, halt, Journal::new(detail, pages));
     let Run { scenario, seed, plan, .. } = run;
     let began = world.began;
     let shared = Shared::new(world);
+    outside.spawn(courier::carry(shared.clone()));
     let nodes: BTreeMap<NodeId, _> =
         (1..=scenario.nodes).map(|id| (id, node::create(&shared, id))).collect();
     let processes = scenario.recipe.map(|recipe| Processes::start(recipe, &shared, seed));

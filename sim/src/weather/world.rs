@@ -1,10 +1,11 @@
 //! Everything there is in one run, and one step of one node.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use madsim::runtime::NodeHandle;
+use bytes::Bytes;
 use madsim::time::Instant;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::Read;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::clocks::Clock;
+use super::courier::{Courier, Parcel};
 use super::disks::{Trouble, is_log};
 use super::journal::{Fate, Journal, Standing, What};
 use super::lies::{Liar, Lie};
@@ -90,7 +92,7 @@ pub(crate) struct World {
     pub halted: mpsc::UnboundedSender<NodeId>,
     boots: u64,
     /// What outlives the nodes: messages and disk operations under way.
-    pub(super) outside: NodeHandle,
+    pub(super) courier: Courier,
 }
 
 /// One member, alive or not.
@@ -127,12 +129,7 @@ pub(crate) struct Alive {
 const INBOX: usize = 4_096;
 
 impl World {
-    pub fn new(
-        run: &Run,
-        outside: NodeHandle,
-        halted: mpsc::UnboundedSender<NodeId>,
-        journal: Journal,
-    ) -> Self {
+    pub fn new(run: &Run, halted: mpsc::UnboundedSender<NodeId>, journal: Journal) -> Self {
         let Run { scenario, seed, plan, lie, .. } = run.clone();
         let config = scenario.config(seed, 1);
         let began = Instant::now();
@@ -174,7 +171,7 @@ impl World {
             ambushes: Vec::new(),
             halted,
             boots: 0,
-            outside,
+            courier: Courier::default(),
             scenario,
             seed,
             asked: plan.asked,
@@ -236,7 +233,7 @@ impl World {
     }
 
     /// A process starts on what the disk holds.
-    pub fn birth(&mut self, shared: &Shared, id: NodeId, inbox: mpsc::UnboundedSender<Input>) {
+    pub fn birth(&mut self, id: NodeId, inbox: mpsc::UnboundedSender<Input>) {
         let mut config = self.scenario.config(self.seed, id);
         self.boots += 1;
         config.boot = self.seed.rotate_left(20) ^ self.boots;
@@ -259,7 +256,7 @@ impl World {
                 self.journal.record(|| What::Born(id, life, Standing::of(&view)));
                 self.observe(id, Observation::Born(&view));
                 self.spring(State::Recovering, id);
-                self.after(shared, id, outputs);
+                self.after(id, outputs);
                 self.publish(id);
             }
             Err(error) if node.trouble.damaged => {
@@ -283,7 +280,7 @@ impl World {
 
     /// One step of one node with all that has arrived, and everything that follows
     /// from it.
-    pub fn step(&mut self, shared: &Shared, id: NodeId, inputs: Vec<Input>) {
+    pub fn step(&mut self, id: NodeId, inputs: Vec<Input>) {
         if self.node(id).alive.is_none() || self.failure.is_some() {
             return;
         }
@@ -298,57 +295,56 @@ impl World {
         let mut outputs = Vec::new();
         let alive = self.node(id).alive.as_mut().expect("just seen");
         alive.engine.step_all(inputs, &mut outputs);
-        self.after(shared, id, outputs);
+        self.after(id, outputs);
     }
 
-    fn after(&mut self, shared: &Shared, id: NodeId, outputs: Vec<Output>) {
+    fn after(&mut self, id: NodeId, outputs: Vec<Output>) {
+        let mut letters = VecDeque::new();
         for output in &outputs {
-            self.hash_output(id, output);
+            letters.extend(self.hash_output(id, output));
             self.observe(id, Observation::Out(output));
         }
-        let Some(alive) = &mut self.node(id).alive else { return };
-        let view = alive.engine.view();
-        let before = std::mem::replace(&mut alive.view, view.clone());
-        self.journal.look(&before, &view);
-        self.observe(id, Observation::View(&view));
-        self.learn(id, &view);
-        self.look_out(id, &view, &outputs);
+        self.show(id, &outputs);
         for output in outputs {
             match output {
-                Output::Peer { to, message } => self.send(shared, id, to, message),
+                Output::Peer { to, message } => {
+                    let bytes = letters.pop_front().expect("one for each message");
+                    self.send(id, to, &message, bytes);
+                }
                 Output::Reply { id: request, outcome } => self.reply(id, request, outcome),
                 Output::Disk { id: op_id, op } => {
                     self.node(id).disk.start(op_id, op);
-                    self.complete_later(shared, id, op_id);
+                    self.complete_later(id, op_id);
                 }
                 Output::Halt(halt) => return self.halt(id, &halt),
             }
         }
     }
 
-    fn send(&mut self, shared: &Shared, from: NodeId, to: NodeId, message: Message) {
-        let (sent_ns, lives) = (self.now(), self.lives(from, to));
+    /// What a node shows now, to all that look.
+    fn show(&mut self, id: NodeId, outputs: &[Output]) {
+        let at = usize::try_from(id - 1).expect("small");
+        let alive = self.nodes[at].alive.as_ref().expect("it has just made a step");
+        let view = alive.engine.view();
+        self.journal.look(&alive.view, &view);
+        self.observe(id, Observation::View(&view));
+        self.learn(id, &view);
+        self.look_out(id, &view, outputs);
+        self.node(id).alive.as_mut().expect("it lives on").view = view;
+    }
+
+    /// Every message travels as bytes.
+    fn send(&mut self, from: NodeId, to: NodeId, message: &Message, bytes: Bytes) {
+        let sent = (self.now(), self.lives(from, to));
         let arrivals = self.links.send(from, to);
         self.observers.sent(arrivals.len());
         if arrivals.is_empty() {
-            self.flew(from, to, sent_ns, &message, Fate::Lost);
+            self.flew(from, to, sent.0, message, Fate::Lost);
         }
+        let now = Instant::now();
         for delay in arrivals {
-            let (shared, message) = (shared.clone(), message.clone());
-            self.outside.spawn(async move {
-                madsim::time::sleep(delay).await;
-                let mut world = shared.lock();
-                let (open, now) = (world.links.is_open(from, to), world.lives(from, to));
-                world.observers.arrives(open, lives, now);
-                if !open {
-                    return world.flew(from, to, sent_ns, &message, Fate::Cut);
-                }
-                // Every message travels as bytes.
-                let message = Message::decode(message.encode()).expect("what we wrote");
-                let message = world.liar.deliver(message, to);
-                world.flew(from, to, sent_ns, &message, Fate::Arrived);
-                world.tell(to, Input::Peer { from, message });
-            });
+            let bytes = bytes.clone();
+            self.courier.take(now + delay, Parcel::Message { from, to, bytes, sent });
         }
     }
 
@@ -358,7 +354,7 @@ impl World {
     }
 
     /// Which lives of theirs these two live.
-    fn lives(&mut self, from: NodeId, to: NodeId) -> [u64; 2] {
+    pub(super) fn lives(&mut self, from: NodeId, to: NodeId) -> [u64; 2] {
         [from, to].map(|id| self.node(id).life)
     }
 
@@ -487,25 +483,41 @@ impl World {
             self.digest.update(&from.to_le_bytes());
             self.digest.update(&message.encode());
         } else {
-            self.digest.update(input.to_string().as_bytes());
+            self.digest_words(input);
         }
         self.journal.record(|| What::In(id, Box::new(input.clone())));
     }
 
-    fn hash_output(&mut self, id: NodeId, output: &Output) {
+    /// The bytes of a message, too.
+    fn hash_output(&mut self, id: NodeId, output: &Output) -> Option<Bytes> {
+        self.journal.record(|| What::Out(id, Box::new(output.clone())));
         self.digest.update(&[2, id as u8]);
         match output {
             Output::Peer { to, message } => {
+                let bytes = message.encode();
                 self.digest.update(&to.to_le_bytes());
-                self.digest.update(&message.encode());
+                self.digest.update(&bytes);
+                return Some(bytes);
             }
             Output::Disk { op: DiskOp::Write { bytes, .. }, .. } => {
-                self.digest.update(output.to_string().as_bytes());
+                self.digest_words(output);
                 self.digest.update(bytes);
             }
-            _ => self.digest.update(output.to_string().as_bytes()),
+            _ => self.digest_words(output),
         }
-        self.journal.record(|| What::Out(id, Box::new(output.clone())));
+        None
+    }
+
+    /// As it is written, without writing it down.
+    fn digest_words(&mut self, words: &dyn fmt::Display) {
+        struct Words<'a>(&'a mut Xxh3);
+        impl fmt::Write for Words<'_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0.update(text.as_bytes());
+                Ok(())
+            }
+        }
+        write!(Words(&mut self.digest), "{words}").expect("a digest takes everything");
     }
 
     /// Lets go of what takes room. Tasks that never ended hold the world, and the
@@ -516,6 +528,7 @@ impl World {
         for node in &mut self.nodes {
             (node.alive, node.older, node.disk) = (None, None, Disk::default());
         }
+        self.courier = Courier::default();
         self.history = History::new();
         self.watchings = Vec::new();
         self.shown = Shown::new();
