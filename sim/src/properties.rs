@@ -100,12 +100,6 @@ impl Properties {
         ])
     }
 
-    /// None at all.
-    #[cfg(feature = "weather")]
-    pub(crate) fn none() -> Self {
-        Self(Vec::new())
-    }
-
     /// Tells every property.
     ///
     /// # Errors

@@ -25,6 +25,15 @@ pub(super) enum Named {
     Removed(FileName, File),
 }
 
+impl Named {
+    fn names(&self) -> Vec<&FileName> {
+        match self {
+            Self::Created(file, _) | Self::Removed(file, _) => vec![file],
+            Self::Renamed { from, to, .. } => vec![from, to],
+        }
+    }
+}
+
 /// A write that went to another place.
 #[derive(Clone, Debug)]
 pub struct Misplaced {
@@ -92,18 +101,16 @@ impl Disk {
     /// Says how many were undone.
     pub fn undo_names(&mut self, most: usize, spare: Option<&FileName>) -> usize {
         let mut undone = 0;
-        while undone < most {
-            match self.named.back() {
-                Some(Named::Created(file, _) | Named::Renamed { to: file, .. })
-                    if Some(file) == spare =>
-                {
-                    break;
-                }
-                None => break,
-                Some(_) => {}
+        for at in (0..self.named.len()).rev() {
+            if undone == most {
+                break;
+            }
+            let change = &self.named[at];
+            if spare.is_some_and(|spare| change.names().contains(&spare)) {
+                continue;
             }
             undone += 1;
-            match self.named.pop_back().expect("just seen") {
+            match self.named.remove(at).expect("just seen") {
                 Named::Created(file, before) => self.put_back(file, before),
                 Named::Renamed { from, to, before } => {
                     let file = self.files.remove(&to);

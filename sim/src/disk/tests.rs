@@ -259,7 +259,8 @@ fn names_are_lost_from_the_last_change_back() {
     let names = |disk: &Disk| disk.image().keys().map(FileName::to_string).collect::<Vec<_>>();
     assert_eq!(names(&disk), ["g", "h"]);
     let mut spared = disk.clone();
-    assert_eq!(spared.undo_names(9, Some(&name("h"))), 0);
+    assert_eq!(spared.undo_names(9, Some(&name("h"))), 3);
+    assert_eq!(names(&spared), ["f", "h"]);
     assert_eq!(disk.clone().undo_names(2, Some(&name("g"))), 2);
     assert_eq!(disk.undo_names(3, None), 3);
     assert_eq!(names(&disk), ["draft", "f"]);

@@ -14,6 +14,9 @@ use crate::disk::damage::{Misplaced, Place};
 use crate::disk::{Chance, Disk, Mercy};
 use crate::properties::Observation;
 
+/// How often an operation looks whether its disk is stalled still.
+const STALL_LOOK_MS: u64 = 100;
+
 /// What is wrong with one node's disk.
 #[derive(Debug)]
 pub(crate) struct Trouble {
@@ -95,12 +98,14 @@ impl World {
         if node.life != life || node.alive.is_none() {
             return None;
         }
-        let until = node.trouble.stalled_until;
-        if until <= Instant::now() && node.disk.may_finish(op) {
+        let (until, now) = (node.trouble.stalled_until, Instant::now());
+        if until <= now && node.disk.may_finish(op) {
             self.complete(id, op, early);
             return None;
         }
-        Some(until.max(Instant::now() + Duration::from_millis(1)))
+        // A stall may end before its time: when the storm does.
+        let soon = |ms| now + Duration::from_millis(ms);
+        Some(until.clamp(soon(1), soon(STALL_LOOK_MS)))
     }
 
     fn complete(&mut self, id: NodeId, op: u64, early: bool) {
@@ -157,6 +162,11 @@ impl World {
         let forgets = power && self.liar.tells(Lie::ForgetfulDisk, id);
         let node = self.node(id);
         if node.alive.take().is_none() {
+            // The page cache of a dead process goes with the power.
+            if power {
+                node.disk.crash(&mut Chance(&mut rng));
+                self.disk_rng = rng;
+            }
             return;
         }
         if forgets && let Some(older) = node.older.clone() {
@@ -196,9 +206,11 @@ impl World {
         let node = self.node(id);
         let spare = node.trouble.last.as_ref().map(|(file, _)| file);
         let undone = node.disk.undo_names(most, spare);
-        node.trouble.damaged |= undone > 0;
-        let what = || format!("its last {undone} changes of names are undone");
-        self.journal.record(|| What::Suffers(id, what()));
+        if undone > 0 {
+            node.trouble.damaged = true;
+            let what = || format!("its last {undone} changes of names are undone");
+            self.journal.record(|| What::Suffers(id, what()));
+        }
     }
 }
 

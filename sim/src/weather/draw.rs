@@ -88,13 +88,24 @@ fn one(rng: &mut Xoshiro256PlusPlus, among: u64) -> u64 {
 }
 
 fn partition(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> Links {
-    let side: Vec<bool> = (0..=nodes).map(|_| rng.random_bool(0.5)).collect();
-    let side = |id: u64| side[usize::try_from(id).expect("small")];
-    links(nodes).filter(|(a, b)| side(*a) != side(*b)).collect()
+    sides(rng, nodes, links(nodes).collect())
+}
+
+/// Those of the links that lie between two sides, drawn so that there are some.
+fn sides(rng: &mut Xoshiro256PlusPlus, nodes: u64, links: Links) -> Links {
+    loop {
+        let side: Vec<bool> = (0..=nodes).map(|_| rng.random_bool(0.5)).collect();
+        let side = |id: u64| side[usize::try_from(id).expect("small")];
+        let parted: Links = links.iter().copied().filter(|(a, b)| side(*a) != side(*b)).collect();
+        if !parted.is_empty() || links.is_empty() {
+            return parted;
+        }
+    }
 }
 
 fn one_way(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> Links {
-    vec![(one(rng, nodes), one(rng, nodes))]
+    let links: Links = links(nodes).collect();
+    vec![links[rng.random_range(0..links.len())]]
 }
 
 fn isolation(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> Links {
@@ -104,8 +115,8 @@ fn isolation(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> Links {
 
 fn bridge(rng: &mut Xoshiro256PlusPlus, nodes: u64) -> Links {
     let both = one(rng, nodes);
-    let parted = partition(rng, nodes).into_iter();
-    parted.filter(|(a, b)| *a != both && *b != both).collect()
+    let others = links(nodes).filter(|(a, b)| *a != both && *b != both).collect();
+    sides(rng, nodes, others)
 }
 
 fn flap(rng: &mut Xoshiro256PlusPlus, nodes: u64, lasts_ms: u64) -> Done {

@@ -1,6 +1,7 @@
 //! Carrying out a plan.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle};
@@ -28,6 +29,21 @@ pub(super) struct Nemesis {
     shared: Shared,
     nodes: BTreeMap<NodeId, NodeHandle>,
     processes: Option<Processes>,
+    /// Until when each node or process is in a state: what overlaps lasts as long as the
+    /// longest of it.
+    held: Arc<Mutex<BTreeMap<(Held, u64), Instant>>>,
+}
+
+/// A state that a node, or a recipe's process, is kept in for a while.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Held {
+    Off,
+    Paused,
+    Full,
+    Frozen,
+    Strobing,
+    ProcessOff,
+    ProcessPaused,
 }
 
 impl Nemesis {
@@ -36,7 +52,7 @@ impl Nemesis {
         nodes: BTreeMap<NodeId, NodeHandle>,
         processes: Option<Processes>,
     ) -> Self {
-        Self { shared, nodes, processes }
+        Self { shared, nodes, processes, held: Arc::default() }
     }
 
     /// Every step at its time; undoing runs beside it.
@@ -47,11 +63,19 @@ impl Nemesis {
         }
     }
 
+    /// The run is over, for every process.
+    pub fn end(&self) {
+        self.nodes.values().for_each(|node| Handle::current().kill(node.id()));
+    }
+
     /// Starts again what has halted.
     pub async fn supervise(self, mut halted: mpsc::UnboundedReceiver<NodeId>) {
         while let Some(id) = halted.recv().await {
             madsim::time::sleep(SUPERVISOR).await;
-            self.start(id);
+            let stays_broken = self.shared.lock().broken.contains(&id);
+            if !stays_broken {
+                self.start_if_over(id);
+            }
         }
     }
 
@@ -61,6 +85,7 @@ impl Nemesis {
         let mut world = self.shared.lock();
         world.journal.record(|| What::Calm);
         world.calm = true;
+        world.broken = broken.iter().map(|broken| broken.node).collect();
         world.links.calm(broken);
         world.ambushes.clear();
         for node in &mut world.nodes {
@@ -143,21 +168,21 @@ impl Nemesis {
             Action::Kill(id, ms) => {
                 drop(world);
                 self.stop(id, false);
-                self.later(ms, move |it| it.start(id));
+                self.hold(Held::Off, id, ms, move |it| it.start(id));
             }
             Action::KillCrash(id, ms) => {
                 drop(world);
                 self.stop(id, false);
-                self.start(id);
+                self.start_if_over(id);
                 self.later(ms, move |it| {
                     it.stop(id, true);
-                    it.start(id);
+                    it.start_if_over(id);
                 });
             }
             Action::Pause(id, ms) => {
                 let handle = self.nodes[&id].id();
                 Handle::current().pause(handle);
-                self.later(ms, move |it| {
+                self.hold(Held::Paused, id, ms, move |it| {
                     Handle::current().resume(it.nodes[&id].id());
                     it.shared.lock().journal.record(|| What::Resumed(id));
                 });
@@ -170,30 +195,36 @@ impl Nemesis {
             Action::DiskError(id) => world.node(id).trouble.error = true,
             Action::NoSpace(id, ms) => {
                 world.node(id).trouble.full = true;
-                self.later(ms, move |it| it.shared.lock().node(id).trouble.full = false);
+                self.hold(Held::Full, id, ms, move |it| {
+                    it.shared.lock().node(id).trouble.full = false;
+                });
             }
             Action::Rot(id, ms) => {
                 drop(world);
                 self.stop(id, true);
                 self.shared.lock().rot(id);
-                self.later(ms, move |it| it.start(id));
+                self.hold(Held::Off, id, ms, move |it| it.start(id));
             }
             Action::Misdirect(id) => world.node(id).trouble.misdirects = true,
             Action::LostNames(id, ms) => {
                 drop(world);
                 self.shared.lock().lose_names(id);
                 self.stop(id, true);
-                self.later(ms, move |it| it.start(id));
+                self.hold(Held::Off, id, ms, move |it| it.start(id));
             }
             Action::Jump(id, ms) => world.node(id).clock.jump(ms),
             Action::Freeze(id, ms) => {
                 let since = world.began.elapsed();
                 world.node(id).clock.freeze(since);
-                self.later(ms, move |it| it.shared.lock().node(id).clock.thaw());
+                self.hold(Held::Frozen, id, ms, move |it| {
+                    it.shared.lock().node(id).clock.thaw();
+                });
             }
             Action::Strobe(id, ms) => {
                 world.node(id).clock.strobe(true);
-                self.later(ms, move |it| it.shared.lock().node(id).clock.strobe(false));
+                self.hold(Held::Strobing, id, ms, move |it| {
+                    it.shared.lock().node(id).clock.strobe(false);
+                });
             }
             Action::Down(id) => {
                 world.node(id).down = true;
@@ -201,10 +232,14 @@ impl Nemesis {
                 self.stop(id, true);
             }
             Action::PauseProcess(id, ms) => {
-                self.process(ms, move |it| it.pause(id), move |it| it.resume(id));
+                let Some(processes) = self.processes.clone() else { return };
+                processes.pause(id);
+                self.hold(Held::ProcessPaused, id, ms, move |_| processes.resume(id));
             }
             Action::CrashProcess(id, ms) => {
-                self.process(ms, move |it| it.crash(id), move |it| it.restart(id));
+                let Some(processes) = self.processes.clone() else { return };
+                processes.crash(id);
+                self.hold(Held::ProcessOff, id, ms, move |_| processes.restart(id));
             }
         }
     }
@@ -218,28 +253,18 @@ impl Nemesis {
     ) {
         let it = self.clone();
         madsim::task::spawn(async move {
-            if let Ok(Ok(id)) = madsim::time::timeout(AMBUSH, told).await {
+            if let Ok(Ok(id)) = madsim::time::timeout(AMBUSH, told).await
+                && !it.shared.lock().calm
+            {
                 it.shared.lock().journal.record(|| What::Suffers(id, what.into()));
                 act(&it, id);
             }
         });
     }
 
-    /// Does something to a recipe's process, and later undoes it.
-    fn process(
-        &self,
-        ms: u64,
-        act: impl FnOnce(&Processes),
-        undo: impl FnOnce(&Processes) + Send + 'static,
-    ) {
-        let Some(processes) = self.processes.clone() else { return };
-        act(&processes);
-        self.later(ms, move |_| undo(&processes));
-    }
-
     fn crash(&self, id: NodeId, ms: u64) {
         self.stop(id, true);
-        self.later(ms, move |it| it.start(id));
+        self.hold(Held::Off, id, ms, move |it| it.start(id));
     }
 
     fn stop(&self, id: NodeId, power: bool) {
@@ -256,6 +281,31 @@ impl Nemesis {
             Handle::current().resume(self.nodes[&id].id());
             Handle::current().restart(self.nodes[&id].id());
         }
+    }
+
+    fn start_if_over(&self, id: NodeId) {
+        if self.is_over(Held::Off, id) {
+            self.start(id);
+        }
+    }
+
+    /// Undoes something after so long, unless it was done again meanwhile and for longer.
+    fn hold(&self, held: Held, id: u64, ms: u64, undo: impl FnOnce(&Self) + Send + 'static) {
+        let until = Instant::now() + Duration::from_millis(ms);
+        let mut all = self.held.lock().expect("one thread");
+        let longest = all.entry((held, id)).or_insert(until);
+        *longest = until.max(*longest);
+        drop(all);
+        self.later(ms, move |it| {
+            if it.is_over(held, id) {
+                undo(it);
+            }
+        });
+    }
+
+    fn is_over(&self, held: Held, id: u64) -> bool {
+        let all = self.held.lock().expect("one thread");
+        all.get(&(held, id)).is_none_or(|until| *until <= Instant::now())
     }
 
     fn later(&self, ms: u64, undo: impl FnOnce(&Self) + Send + 'static) {

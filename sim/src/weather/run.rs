@@ -164,7 +164,7 @@ async fn live(run: Run, (detail, pages): (Detail, Pages)) -> Report {
     let tasks: Vec<_> = clients.into_iter().chain(watchers).collect();
     let faults = plan.steps.len();
     let dark = darkness(&scenario, &plan);
-    madsim::task::spawn(nemesis.clone().supervise(halted));
+    let supervisor = madsim::task::spawn(nemesis.clone().supervise(halted));
     nemesis.rage(plan.steps, began).await;
     madsim::time::sleep_until(began + Duration::from_secs(scenario.storm_s)).await;
     nemesis.calm(&plan.broken);
@@ -187,22 +187,38 @@ async fn live(run: Run, (detail, pages): (Detail, Pages)) -> Report {
     madsim::time::sleep(Duration::from_millis(scenario.engine.tick_ms)).await;
     core.agrees().await;
     judge(&shared, dark, calm);
-    let mut world = shared.lock();
+    let report = report(&mut shared.lock(), faults, processes);
+    // Tasks that never end would hold the world for ever, and their runtime.
+    supervisor.abort();
+    nemesis.end();
+    Handle::current().kill(outside.id());
+    madsim::time::sleep(Duration::from_millis(1)).await;
+    report
+}
+
+fn report(world: &mut World, faults: usize, processes: Option<Processes>) -> Report {
     if let Some(processes) = processes {
-        processes.judge(&mut world);
+        processes.judge(world);
     }
     world.settle_disks();
-    let report = Report::of(&mut world, faults);
-    world.end();
-    report
+    Report::of(world, faults)
 }
 
 /// From when on nothing may be acknowledged (ms), if so many are down that it is
 /// so, and until when.
 fn darkness(scenario: &Scenario, plan: &Plan) -> Option<[u64; 2]> {
     scenario.down.filter(|down| down.expect == Expect::AcknowledgesNothing)?;
-    let down = plan.steps.iter().filter(|step| matches!(step.action, Action::Down(_)));
-    let from = down.map(|step| step.at_ms).max()?;
+    let down: BTreeMap<NodeId, u64> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match step.action {
+            Action::Down(id) => Some((id, step.at_ms)),
+            _ => None,
+        })
+        .collect();
+    // Of a plan that was cut down a majority may be left.
+    let left = scenario.nodes - down.len() as u64;
+    let from = down.into_values().max().filter(|_| left <= scenario.nodes / 2)?;
     Some([from, (scenario.storm_s + scenario.calm_s) * 1000])
 }
 

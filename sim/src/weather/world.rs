@@ -82,6 +82,8 @@ pub(crate) struct World {
     leader_terms: BTreeSet<u64>,
     pub journal: Journal,
     pub calm: bool,
+    /// What stays broken in it.
+    pub broken: BTreeSet<NodeId>,
     /// Nodes that have come to the same state in the end.
     pub agreed: Vec<NodeId>,
     pub(super) disk_rng: Xoshiro256PlusPlus,
@@ -165,6 +167,7 @@ impl World {
             leader_terms: BTreeSet::new(),
             journal,
             calm: false,
+            broken: BTreeSet::new(),
             agreed: Vec::new(),
             disk_rng: stream(seed, "disks"),
             damage_rng: stream(seed, "damage"),
@@ -445,6 +448,8 @@ impl World {
     }
 
     fn spring(&mut self, state: State, id: NodeId) {
+        // Who has given up waiting is not in the way of those behind.
+        self.ambushes.retain(|(_, tell)| !tell.is_closed());
         if let Some(at) = self.ambushes.iter().position(|(awaited, _)| *awaited == state) {
             let (_, tell) = self.ambushes.swap_remove(at);
             self.observers.probes.hit_if(Probe::Ambushed, tell.send(id).is_ok());
@@ -518,22 +523,6 @@ impl World {
             }
         }
         write!(Words(&mut self.digest), "{words}").expect("a digest takes everything");
-    }
-
-    /// Lets go of what takes room. Tasks that never ended hold the world, and the
-    /// world holds the runtime that would end them: neither is freed before the
-    /// process ends.
-    pub fn end(&mut self) {
-        // Not the nodes themselves: what arrives at this very moment looks for them.
-        for node in &mut self.nodes {
-            (node.alive, node.older, node.disk) = (None, None, Disk::default());
-        }
-        self.courier = Courier::default();
-        self.history = History::new();
-        self.watchings = Vec::new();
-        self.shown = Shown::new();
-        self.hint = Hint::new(0);
-        self.properties = Properties::none();
     }
 
     /// The end of every crash: nothing is lost any more, for the final look.
