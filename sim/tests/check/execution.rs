@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_engine::Position;
 use quorate_engine::tree::Event;
-use quorate_sim::check::Hint;
+use quorate_sim::check::{Hint, Place};
 use quorate_sim::history::{Answer, History, Moment, Op, OpId, Server};
 use quorate_sim::model::Model;
 use quorate_sim::workload::{Mix, Workload};
@@ -30,12 +30,14 @@ struct Node {
     model: Model,
 }
 
-struct Execution {
+pub struct Execution {
     rng: Xoshiro256PlusPlus,
     workload: Workload,
-    history: History,
+    /// What clients have seen so far.
+    pub history: History,
     truth: Model,
-    events: Vec<Arc<Event>>,
+    /// What has been applied so far.
+    pub events: Vec<Arc<Event>>,
     nodes: Vec<Node>,
     late: Vec<OpId>,
     now: u64,
@@ -43,6 +45,17 @@ struct Execution {
 
 /// A correct execution of so many operations by so many clients.
 pub fn execute(seed: u64, mix: Mix, clients: u64, operations: usize) -> (History, Hint) {
+    execute_seen(seed, mix, clients, operations, |_| {})
+}
+
+/// The same, seen as it happens.
+pub fn execute_seen(
+    seed: u64,
+    mix: Mix,
+    clients: u64,
+    operations: usize,
+    mut see: impl FnMut(&Execution),
+) -> (History, Hint) {
     let node = || Node { life: 0, model: Model::new(GENESIS) };
     let mut execution = Execution {
         rng: Xoshiro256PlusPlus::seed_from_u64(seed),
@@ -60,6 +73,7 @@ pub fn execute(seed: u64, mix: Mix, clients: u64, operations: usize) -> (History
         let at = execution.rng.random_range(0..clients.len());
         clients[at] =
             execution.advance(at as u64, std::mem::replace(&mut clients[at], Client::Idle));
+        see(&execution);
     }
     let mut hint = Hint::new(GENESIS);
     execution.events.iter().for_each(|event| hint.learn(event).unwrap());
@@ -67,6 +81,12 @@ pub fn execute(seed: u64, mix: Mix, clients: u64, operations: usize) -> (History
 }
 
 impl Execution {
+    /// What no local read that is called from now on is answered from before.
+    pub fn oldest(&self) -> Place {
+        let place = |model: &Model| Place { store_index: model.store_index(), clock: model.clock() };
+        self.nodes.iter().map(|node| place(&node.model)).min().expect("there are nodes")
+    }
+
     fn advance(&mut self, client: u64, state: Client) -> Client {
         self.now += 1_000;
         if self.rng.random_bool(0.1) {

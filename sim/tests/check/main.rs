@@ -3,10 +3,12 @@
 
 mod bad;
 mod both;
+mod equal;
 mod execution;
 mod good;
 mod random;
 mod story;
+mod stream;
 mod time;
 mod ttl;
 mod watch;
