@@ -11,7 +11,6 @@ pub mod durable;
 mod effect;
 mod expiry;
 mod hint;
-pub mod old;
 mod place;
 mod real_time;
 mod record;

@@ -70,10 +70,12 @@ pub struct Holding {
     pub under_way: usize,
     /// Answers that are not judged yet.
     pub answers: usize,
-    /// Events that are not judged yet, or whose writer may still turn out to be another.
+    /// Events that are not judged yet.
     pub events: usize,
-    /// Writes of unknown outcome that may still happen, or have.
+    /// Writes of unknown outcome: of each it is open whether it has happened.
     pub unknown: usize,
+    /// Events of which it is open which of these is behind them.
+    pub seated: usize,
 }
 
 /// A history and its certificate as they come in, judged as they do.
@@ -185,8 +187,9 @@ impl<O: Held> Stream<O> {
         Holding {
             under_way: self.real_time.under_way(),
             answers: self.answers.len() + self.writers.len(),
-            events: self.certificate.len() + self.seating.len(),
+            events: self.certificate.len(),
             unknown: self.unknown.len(),
+            seated: self.seating.len(),
         }
     }
 

@@ -99,10 +99,7 @@ pub fn never_early(
     for event in hint.in_order()? {
         let by = event.node.expires.and_then(|expires| {
             let by = writers.get(&event.index()).copied();
-            Some((
-                by.or_else(|| earliest(unknown.alike(event), expires.ttl))?,
-                expires.ttl,
-            ))
+            Some((by.or_else(|| earliest(unknown.alike(event), expires.ttl))?, expires.ttl))
         });
         let before = given.happen(event, by);
         if event.action != Action::Expire {

@@ -3,7 +3,6 @@
 
 mod bad;
 mod both;
-mod equal;
 mod execution;
 mod good;
 mod random;

@@ -9,11 +9,17 @@ use quorate_sim::workload::Mix;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
-use super::execution::{Execution, execute, execute_seen};
+use super::execution::{Execution, execute};
 use super::random::spoil;
 use super::story::{GENESIS, Story, local, set};
 
 const CLIENTS: u64 = 8;
+
+/// Operations of a short history.
+const LENGTH: usize = 4_000;
+
+/// Answers, or events, that so many clients and the node furthest behind keep waiting.
+const WINDOW: usize = 60;
 
 /// A stream that sees an execution as it happens, and keeps no record.
 struct Live {
@@ -27,6 +33,8 @@ struct Live {
     /// The most that was held at once.
     most: Holding,
     most_held: usize,
+    /// The same without writes of unknown outcome.
+    most_beside: usize,
 }
 
 impl Live {
@@ -39,6 +47,7 @@ impl Live {
             held: Vec::new(),
             most: Holding::default(),
             most_held: 0,
+            most_beside: 0,
         }
     }
 
@@ -76,28 +85,44 @@ impl Live {
         most.answers = most.answers.max(now.answers);
         most.events = most.events.max(now.events);
         most.unknown = most.unknown.max(now.unknown);
+        most.seated = most.seated.max(now.seated);
         self.held.retain(|operation| operation.strong_count() > 0);
         self.most_held = self.most_held.max(self.held.len());
+        self.most_beside = self.most_beside.max(self.held.len() - now.unknown);
     }
 }
 
-/// The most that was held of an execution of so many operations, and how many writes
-/// were lost.
-fn watch(operations: usize) -> (Live, usize) {
+/// What is held in the end and at most, of so many operations, and how many writes were
+/// lost.
+fn watch(operations: usize, losses: bool) -> (Live, usize) {
     let mut live = Live::new();
-    let (history, _) = execute_seen(7, Mix::default(), CLIENTS, operations, |execution| {
+    let execution = Execution::new(7, Mix::default(), losses);
+    let (history, _) = execution.run(CLIENTS, operations, |execution| {
         live.see(execution).unwrap_or_else(|violation| panic!("{violation}"));
     });
-    live.stream.end().unwrap_or_else(|violation| panic!("{violation}"));
     let lost = history.operations().iter().filter(|it| it.is_unknown_write()).count();
+    println!("{operations} operations, {lost} lost: {:?}, {} held", live.most, live.most_held);
+    live.stream.end().unwrap_or_else(|violation| panic!("{violation}"));
     (live, lost)
 }
 
 #[test]
 fn a_history_of_ten_times_the_length_holds_no_more() {
-    for operations in [4_000, 40_000] {
-        let (live, lost) = watch(operations);
-        println!("{operations} operations, {lost} lost writes: {:?}, {}", live.most, live.most_held);
+    for operations in [LENGTH, 10 * LENGTH] {
+        let (Live { most, most_held, .. }, _) = watch(operations, false);
+        assert!(most.under_way <= CLIENTS as usize && most_held <= WINDOW, "{most_held}");
+        assert!(most.answers <= WINDOW && most.events <= WINDOW, "{most:?}");
+        assert_eq!((most.unknown, most.seated), (0, 0));
+    }
+}
+
+#[test]
+fn of_lost_writes_those_are_held_that_may_still_happen_and_nothing_else_for_them() {
+    for operations in [LENGTH, 10 * LENGTH] {
+        let (Live { most, most_beside, .. }, lost) = watch(operations, true);
+        assert!(most.under_way <= CLIENTS as usize && most_beside <= WINDOW, "{most_beside}");
+        assert!(most.answers <= WINDOW && most.events <= WINDOW, "{most:?}");
+        assert!(most.unknown < lost && most.seated < most.unknown / 4, "{most:?} of {lost}");
     }
 }
 
