@@ -32,10 +32,16 @@ impl<O: Held> Floor<O> {
         }
     }
 
+    /// The first store index that is behind it.
+    fn since(&self) -> u64 {
+        self.place.store_index.saturating_add(1)
+    }
+
     /// An answer is not from before it; that of a write, which makes a new store index,
     /// is from behind it.
     fn check(&self, operation: &Operation, at: Place) -> Result<(), Violation> {
-        let least = self.place.store_index + u64::from(operation.event().is_some());
+        let written = operation.event().is_some();
+        let least = if written { self.since() } else { self.place.store_index };
         let after = || operation.clone().into();
         match (&self.seen_by, &self.told_by) {
             (Some(before), _) if at.store_index < least => {
@@ -125,7 +131,7 @@ impl<O: Held> RealTime<O> {
         }
         let (_, floor) = self.called.remove(id).expect("what is done was called");
         at.map_or(Ok(()), |at| floor.check(operation, at))?;
-        Ok(floor.place.store_index + 1)
+        Ok(floor.since())
     }
 
     fn answered(&mut self, operation: &O, place: Place) {
@@ -155,7 +161,7 @@ impl<O: Held> RealTime<O> {
     pub fn give_up(&mut self) -> impl Iterator<Item = (O, u64)> + use<O> {
         self.local.clear();
         let called = std::mem::take(&mut self.called).into_values();
-        called.map(|(operation, floor)| (operation, floor.place.store_index + 1))
+        called.map(|(operation, floor)| (operation, floor.since()))
     }
 }
 

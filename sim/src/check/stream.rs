@@ -115,7 +115,8 @@ impl<O: Held> Stream<O> {
         }
     }
 
-    /// An operation is called.
+    /// An operation is called. Until it is over, nothing is judged beyond what had been
+    /// answered by now.
     pub fn call(&mut self, operation: O) {
         self.real_time.call(operation);
     }
