@@ -1,32 +1,32 @@
-//! What may be said of a history, once it is over.
+//! What may be said of a history.
 //!
 //! The order in which writes were applied is a [`Hint`]: it comes from the nodes
-//! themselves, so it is checked and never believed. [`linearizable`] verifies it
-//! against what clients saw ([`durable`] is its first part, and its own name for
-//! lost writes), [`local_reads`] builds on it, and [`search`] is an independent opinion that uses no hint at all.
+//! themselves, so it is checked and never believed. A [`Stream`] verifies it
+//! against what clients see, as it happens; [`check()`] feeds one from a record.
+//! [`durable`] looks at what is left in the end, and [`search`] is an independent
+//! opinion that uses no hint at all.
 
+mod certificate;
 pub mod durable;
 mod effect;
 mod expiry;
 mod hint;
-pub mod linearizable;
-pub mod local_reads;
+mod place;
+mod real_time;
+mod record;
 mod replay;
 pub mod search;
+mod seating;
+mod stream;
 pub mod ttl;
 mod violation;
 pub mod watches;
 
 pub use hint::Hint;
+pub use place::Place;
+pub use record::check;
 pub use replay::Replay;
+pub use stream::{Held, Holding, Stream};
 #[cfg(all(feature = "weather", madsim))]
 pub(crate) use violation::InShort;
 pub use violation::Violation;
-
-use crate::history::History;
-
-/// Everything that clients without a clock can hold against the cluster.
-pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
-    linearizable::check(history, hint)?;
-    local_reads::check(history, hint)
-}

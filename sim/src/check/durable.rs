@@ -1,10 +1,11 @@
-//! Acknowledged writes are kept.
+//! What is left in the end: acknowledged writes are in it, as [`super::Stream`] has found
+//! them in the certificate.
 
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{NodeView, Path, Read};
 
 use super::{Hint, Replay, Violation};
-use crate::history::{History, Operation};
+use crate::history::History;
 
 /// The whole tree as a healthy node shows it at the end: a recursive read of the
 /// root.
@@ -18,16 +19,9 @@ pub struct Final {
     pub root: NodeView,
 }
 
-/// Every acknowledged write was applied, at the store index, by the clock and with
-/// the effect that its client was told.
-pub fn check(history: &History, hint: &Hint) -> Result<(), Violation> {
-    history.operations().iter().try_for_each(|operation| check_kept(operation, hint))
-}
-
 /// Nothing acknowledged is beyond the final state, and the final state is what
 /// the applied events make.
 pub fn check_final(history: &History, hint: &Hint, last: &Final) -> Result<(), Violation> {
-    check(history, hint)?;
     let acknowledged = history.operations().iter().filter(|operation| operation.event().is_some());
     for operation in acknowledged {
         if operation.answer.store_index() > Some(last.store_index) {
@@ -38,20 +32,6 @@ pub fn check_final(history: &History, hint: &Hint, last: &Final) -> Result<(), V
         }
     }
     check_state(hint, last)
-}
-
-fn check_kept(operation: &Operation, hint: &Hint) -> Result<(), Violation> {
-    let Some(event) = operation.event() else { return Ok(()) };
-    let boxed = || operation.clone().into();
-    let place = operation.answer.position().map(|at| (at.store_index, at.clock));
-    if place != Some((event.index(), event.stamp)) {
-        return Err(Violation::Misplaced { operation: boxed() });
-    }
-    match hint.event(event.index()) {
-        Some(applied) if applied == event => Ok(()),
-        Some(applied) => Err(Violation::Replaced { operation: boxed(), applied: applied.clone() }),
-        None => Err(Violation::NotApplied { operation: boxed() }),
-    }
 }
 
 /// The state of a node that need not have all there is is what the applied events make.

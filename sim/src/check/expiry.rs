@@ -14,7 +14,7 @@ use crate::model::Model;
 /// - what expires was due, and was due first;
 /// - nothing that is due is there any more, unless entries with this very stamp
 ///   have removed all that entries may.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Expiry {
     /// Cluster time of the last expiry, and how many there were at it.
     expired: (u64, usize),

@@ -42,6 +42,11 @@ impl Hint {
         self.events.get(&index)
     }
 
+    /// Every event in order, with what gaps there may be.
+    pub fn events(&self) -> impl Iterator<Item = &Arc<Event>> {
+        self.events.values()
+    }
+
     /// Every event in order; a violation if an index is missing.
     pub fn in_order(&self) -> Result<Vec<&Arc<Event>>, Violation> {
         let mut expected = self.genesis;

@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 use quorate_engine::command::Stamp;
 use quorate_engine::tree::{Action, Event};
 
-use super::effect::Unknown;
+use super::effect::{Lost, Unknown};
 use super::{Hint, Violation};
-use crate::history::{History, OpId, Operation};
+use crate::history::{History, Operation};
 
 /// How fast time goes.
 #[derive(Clone, Copy, Debug)]
@@ -94,15 +94,12 @@ pub fn never_early(
     let told = history.operations().iter();
     let told = told.filter_map(|operation| Some((operation.event()?.index(), operation)));
     let writers: BTreeMap<u64, &Operation> = told.collect();
-    let unknown = Unknown::new(history);
+    let unknown = Unknown::of(history);
     let mut given = Given(BTreeMap::new());
     for event in hint.in_order()? {
         let by = event.node.expires.and_then(|expires| {
             let by = writers.get(&event.index()).copied();
-            Some((
-                by.or_else(|| earliest(history, unknown.alike(event), expires.ttl))?,
-                expires.ttl,
-            ))
+            Some((by.or_else(|| earliest(unknown.alike(event), expires.ttl))?, expires.ttl))
         });
         let before = given.happen(event, by);
         if event.action != Action::Expire {
@@ -122,8 +119,11 @@ pub fn never_early(
 }
 
 /// Of the lost writes that may have given this time to live, the first.
-fn earliest(history: &History, alike: impl Iterator<Item = OpId>, ttl: u64) -> Option<&Operation> {
-    let alike = alike.map(|id| &history.operations()[id]);
+fn earliest<'a>(
+    alike: impl Iterator<Item = &'a Lost<&'a Operation>>,
+    ttl: u64,
+) -> Option<&'a Operation> {
+    let alike = alike.map(|lost| lost.operation);
     let able = alike.filter(|operation| operation.write().and_then(|it| it.ttl()) == Some(ttl));
     able.min_by_key(|operation| operation.called_at)
 }

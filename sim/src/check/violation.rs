@@ -92,6 +92,13 @@ pub enum Violation {
         /// The read.
         after: Box<Operation>,
     },
+    /// A local read older than any was said to be by who observes the nodes.
+    TooOld {
+        /// The read.
+        operation: Box<Operation>,
+        /// The store index that every node was said to have come to.
+        oldest: u64,
+    },
     /// An answer whose clock is not one of its place.
     OutOfTime {
         /// The operation with its answer.
@@ -178,7 +185,7 @@ impl Violation {
         match self {
             Self::NotApplied { .. } | Self::Replaced { .. } | Self::Forgotten { .. } => "durable",
             Self::Fork { .. } => "same events",
-            Self::WentBack { .. } => "local reads",
+            Self::WentBack { .. } | Self::TooOld { .. } => "local reads",
             Self::NotDue { .. } | Self::Overdue { .. } | Self::StampFell { .. } => "expiry",
             Self::WatchedWrong { .. } | Self::WatchedElsewhere { .. } => "watches",
             Self::Early { .. } | Self::Late { .. } => "times to live",
@@ -235,6 +242,10 @@ impl fmt::Display for Violation {
             Self::WentBack { before, after } => {
                 write!(f, "a node went back in time: {}", Answered(after))?;
                 write!(f, "\n  it had answered before: {}", Answered(before))
+            }
+            Self::TooOld { operation, oldest } => {
+                write!(f, "a node was behind what it was said to have: {}", Answered(operation))?;
+                write!(f, "\n  every node was said to have come to store index {oldest}")
             }
             Self::OutOfTime { operation } => {
                 write!(f, "an answer by a clock that its place never had: {}", Answered(operation))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_engine::tree::{Action, Fault, FaultCode};
 use quorate_sim::check::durable::{self, Final};
-use quorate_sim::check::{Violation, linearizable};
+use quorate_sim::check::{Violation, check};
 use quorate_sim::history::Answer;
 
 use super::story::*;
@@ -473,7 +473,7 @@ fn a_violation_tells_what_was_asked_what_was_said_and_what_is_true() {
     let mut story = Story::new();
     story.run(1, set("/a", "v1"));
     story.run_told(2, get("/a"), |told| node(told).value = Some("v2".into()));
-    let violation = linearizable::check(&story.history, &story.hint()).unwrap_err();
+    let violation = check(&story.history, &story.hint()).unwrap_err();
     assert_eq!(
         violation.to_string(),
         "a wrong answer: #1 client 2, n1 life 0: read /a \

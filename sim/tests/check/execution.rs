@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_engine::Position;
 use quorate_engine::tree::Event;
-use quorate_sim::check::Hint;
+use quorate_sim::check::{Hint, Place};
 use quorate_sim::history::{Answer, History, Moment, Op, OpId, Server};
 use quorate_sim::model::Model;
 use quorate_sim::workload::{Mix, Workload};
@@ -30,43 +30,70 @@ struct Node {
     model: Model,
 }
 
-struct Execution {
+pub struct Execution {
     rng: Xoshiro256PlusPlus,
     workload: Workload,
-    history: History,
+    /// What clients have seen so far.
+    pub history: History,
     truth: Model,
-    events: Vec<Arc<Event>>,
+    /// What has been applied so far.
+    pub events: Vec<Arc<Event>>,
     nodes: Vec<Node>,
     late: Vec<OpId>,
     now: u64,
+    /// Whether answers are lost and nodes restart.
+    losses: bool,
 }
 
 /// A correct execution of so many operations by so many clients.
 pub fn execute(seed: u64, mix: Mix, clients: u64, operations: usize) -> (History, Hint) {
-    let node = || Node { life: 0, model: Model::new(GENESIS) };
-    let mut execution = Execution {
-        rng: Xoshiro256PlusPlus::seed_from_u64(seed),
-        workload: Workload::new(Xoshiro256PlusPlus::seed_from_u64(!seed), mix),
-        history: History::new(),
-        truth: Model::new(GENESIS),
-        events: vec![],
-        nodes: (0..NODES).map(|_| node()).collect(),
-        late: vec![],
-        now: 0,
-    };
-    execution.let_time_pass();
-    let mut clients: Vec<Client> = (0..clients).map(|_| Client::Idle).collect();
-    while execution.history.operations().len() < operations {
-        let at = execution.rng.random_range(0..clients.len());
-        clients[at] =
-            execution.advance(at as u64, std::mem::replace(&mut clients[at], Client::Idle));
-    }
-    let mut hint = Hint::new(GENESIS);
-    execution.events.iter().for_each(|event| hint.learn(event).unwrap());
-    (execution.history, hint)
+    Execution::new(seed, mix, true).run(clients, operations, |_| {})
 }
 
 impl Execution {
+    /// Nothing yet; answers will be lost, or never are.
+    pub fn new(seed: u64, mix: Mix, losses: bool) -> Self {
+        let node = || Node { life: 0, model: Model::new(GENESIS) };
+        Self {
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            workload: Workload::new(Xoshiro256PlusPlus::seed_from_u64(!seed), mix),
+            history: History::new(),
+            truth: Model::new(GENESIS),
+            events: vec![],
+            nodes: (0..NODES).map(|_| node()).collect(),
+            late: vec![],
+            now: 0,
+            losses,
+        }
+    }
+
+    /// So many operations by so many clients, seen as they happen.
+    pub fn run(
+        mut self,
+        clients: u64,
+        operations: usize,
+        mut see: impl FnMut(&Self),
+    ) -> (History, Hint) {
+        self.let_time_pass();
+        let mut clients: Vec<Client> = (0..clients).map(|_| Client::Idle).collect();
+        while self.history.operations().len() < operations {
+            let at = self.rng.random_range(0..clients.len());
+            clients[at] =
+                self.advance(at as u64, std::mem::replace(&mut clients[at], Client::Idle));
+            see(&self);
+        }
+        let mut hint = Hint::new(GENESIS);
+        self.events.iter().for_each(|event| hint.learn(event).unwrap());
+        (self.history, hint)
+    }
+
+    /// What no local read that is called from now on is answered from before.
+    pub fn oldest(&self) -> Place {
+        let place =
+            |model: &Model| Place { store_index: model.store_index(), clock: model.clock() };
+        self.nodes.iter().map(|node| place(&node.model)).min().expect("there are nodes")
+    }
+
     fn advance(&mut self, client: u64, state: Client) -> Client {
         self.now += 1_000;
         if self.rng.random_bool(0.1) {
@@ -84,7 +111,7 @@ impl Execution {
             }
             Client::Called(id) => self.take(id),
             Client::Taken(id, answer) => {
-                let lost = self.rng.random_bool(0.05);
+                let lost = self.rng.random_bool(0.05) && self.losses;
                 self.done(id, if lost { Answer::Lost } else { answer });
                 Client::Idle
             }
@@ -95,11 +122,11 @@ impl Execution {
     fn take(&mut self, id: OpId) -> Client {
         match self.rng.random_range(0..20) {
             0 => self.done(id, Answer::Refused),
-            1 => {
+            1 if self.losses => {
                 self.done(id, Answer::Lost);
                 self.late.push(id);
             }
-            2 => self.restart(id),
+            2 if self.losses => self.restart(id),
             _ => {
                 let answer = self.effect(id);
                 return Client::Taken(id, answer);

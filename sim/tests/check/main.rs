@@ -7,6 +7,7 @@ mod execution;
 mod good;
 mod random;
 mod story;
+mod stream;
 mod time;
 mod ttl;
 mod watch;
