@@ -46,6 +46,13 @@ pub enum Observation<'a> {
     View(&'a View),
     /// It died or halted.
     Died,
+    /// Damage took the last batch of its log, which a quorum holds without it.
+    Forgot {
+        /// The first entry of it.
+        from: u64,
+        /// What stands in the log in their place, as (index, term): what they had cut off.
+        again: &'a [(u64, u64)],
+    },
 }
 
 /// One claim about all nodes together.

@@ -178,6 +178,12 @@ impl Nemesis {
                 self.shared.lock().rot(id);
                 self.later(ms, move |it| it.start(id));
             }
+            Action::RotTail(id, ms) => {
+                drop(world);
+                self.stop(id, true);
+                self.shared.lock().rot_tail(id);
+                self.later(ms, move |it| it.start(id));
+            }
             Action::Misdirect(id) => world.node(id).trouble.misdirects = true,
             Action::LostNames(id, ms) => {
                 drop(world);
@@ -195,6 +201,7 @@ impl Nemesis {
                 world.node(id).clock.strobe(true);
                 self.later(ms, move |it| it.shared.lock().node(id).clock.strobe(false));
             }
+            Action::Drift(id, thousandths) => world.drift(id, thousandths),
             Action::Down(id) => {
                 world.node(id).down = true;
                 drop(world);
