@@ -48,10 +48,8 @@ pub enum Observation<'a> {
     Died,
     /// Damage took the last batch of its log, which a quorum holds without it.
     Forgot {
-        /// The first entry of it.
+        /// Its first entry. None behind it is there any more.
         from: u64,
-        /// What stands in the log in their place, as (index, term): what they had cut off.
-        again: &'a [(u64, u64)],
     },
 }
 

@@ -181,7 +181,7 @@ pub struct Held {
     /// Everything up to here is in a snapshot.
     base: u64,
     /// Term by index, from there on.
-    pub entries: BTreeMap<u64, u64>,
+    entries: BTreeMap<u64, u64>,
 }
 
 impl Held {
@@ -203,8 +203,81 @@ impl Held {
         }
     }
 
+    /// Index of its last entry.
+    pub fn last(&self) -> u64 {
+        self.entries.last_key_value().map_or(self.base, |(index, _)| *index)
+    }
+
     /// Whether it holds this entry, or what was committed in its place.
     pub fn holds(&self, index: u64, term: u64) -> bool {
         index <= self.base || self.entries.get(&index) == Some(&term)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_engine::tree::Path;
+    use quorate_engine::{Change, Content, Request, Write};
+
+    use super::*;
+    use crate::tabletop::Tabletop;
+
+    /// What a node holds that has written so many values, two or three to a segment.
+    fn image(writes: u64) -> (Image, u64) {
+        let mut table = Tabletop::new(1, |config| config.segment_bytes = 300).expect("sound");
+        table.settle().expect("quiet");
+        table.elect(1).expect("alone");
+        for nth in 0..writes {
+            let path = Path::new("/a").expect("clean");
+            let content = Content::File(nth.to_string().into());
+            let write = Write { path, change: Change::Set { content, ttl: None } };
+            table.client(1, Request::Write(write)).expect("up");
+            table.settle().expect("quiet");
+        }
+        let committed = table.view(1).expect("up").committed;
+        (table.disk_of(1).expect("there").durable(), committed)
+    }
+
+    fn flipped(image: &Image, file: &FileName, at: u64) -> Image {
+        let mut image = image.clone();
+        let mut bytes = image[file].to_vec();
+        bytes[usize::try_from(at).expect("small")] ^= 1;
+        image.insert(file.clone(), bytes.into());
+        image
+    }
+
+    #[test]
+    fn a_log_says_what_was_written() {
+        let (image, committed) = image(20);
+        assert!(image.len() > 5, "several segments");
+        let log = Log::read(&image);
+        let held = log.held().expect("whole");
+        assert_eq!(held.base, 0);
+        assert!(held.entries.keys().copied().eq(1..=committed));
+        assert!(held.holds(committed, 1) && !held.holds(committed, 2));
+        assert!(!held.holds(committed + 1, 1));
+        let left = log.cut().held().expect("whole");
+        assert_eq!(left.entries.len() + 1, held.entries.len());
+    }
+
+    #[test]
+    fn a_batch_that_has_changed_is_not_there() {
+        for writes in 10..16 {
+            let (image, committed) = image(writes);
+            let (file, range) = Log::read(&image).end().expect("there").clone();
+            for at in range.clone() {
+                let changed = Log::read(&flipped(&image, &file, at));
+                // The last four bytes of a segment's header mean nothing.
+                if range.start > 0 || !(68..72).contains(&at) {
+                    assert_ne!(changed.end(), Some(&(file.clone(), range.clone())), "{at}");
+                    let held = changed.held().expect("whole");
+                    assert!(!held.holds(committed, 1) && held.holds(committed - 1, 1));
+                }
+            }
+            let first = FileName::new("wal-0000000000000002");
+            let broken = Log::read(&flipped(&image, &first, 100));
+            assert!(broken.held().is_none(), "there is a gap");
+            assert_eq!(broken.end(), Some(&(file, range)), "and more behind it");
+        }
     }
 }

@@ -58,13 +58,12 @@ impl Pace<'_> {
             if end <= now {
                 continue;
             }
-            let ended = (end - now) / tick_ns;
-            if left <= ended {
+            if left <= (end - now) / tick_ns {
                 now += left * tick_ns;
                 break;
             }
-            // One more may have begun, and ends behind this moment.
-            (left, now) = (left - ended - 1, end);
+            // One that has begun by then may end just behind it.
+            (left, now) = (left - (end - now).div_ceil(*tick_ns), end);
         }
         now - from_ns
     }

@@ -40,7 +40,7 @@ impl Property for Acknowledged {
         if let Observation::In(Input::Peer { message: Message::Chunk(chunk), .. }) = what {
             node.follow(chunk.term);
         }
-        if let Observation::Forgot { from, .. } = what {
+        if let Observation::Forgot { from } = what {
             node.index = node.index.min(from - 1);
         }
         if let Some((from, raft)) = received(what) {

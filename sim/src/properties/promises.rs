@@ -88,7 +88,7 @@ impl Property for Promises {
             Observation::In(Input::Disk { id, result: Ok(()) }) => of.or_default().done(*id),
             Observation::Out(Output::Disk { id, op }) => of.or_default().starts(*id, op),
             Observation::Died => of.or_default().died(),
-            Observation::Forgot { from, again } => of.or_default().forgets(*from, again),
+            Observation::Forgot { from } => drop(of.or_default().log.split_off(from)),
             Observation::View(view) => return self.look(node, view),
             _ => {}
         }
@@ -125,12 +125,6 @@ impl Node {
 
     fn died(&mut self) {
         std::mem::take(&mut self.flying).into_values().for_each(|batch| self.take(batch, false));
-    }
-
-    /// What was there before the batch that is gone is there again.
-    fn forgets(&mut self, from: u64, again: &[(u64, u64)]) {
-        self.log.split_off(&from);
-        self.log.extend(again.iter().copied());
     }
 
     /// What it cuts off or replaces is gone for certain only if it has happened for certain.

@@ -15,7 +15,9 @@
 //!   term may again acknowledge to a leader of an earlier one, which counts that beside
 //!   words of others from before they voted; and so commit, or confirm a read, against the
 //!   later leader.
-//! - No snapshot has taken the log's place in it: what it replaced is being removed.
+//! - It took nothing's place. Where an older entry came back, the leader, who has heard
+//!   that its own stands there, would tell the node to commit it; and what a snapshot
+//!   replaced is being removed.
 //!
 //! Whether the node then cuts the batch as torn, or misses something and refuses to start,
 //! or halts when its leader knows better, is its own affair.
@@ -40,8 +42,6 @@ pub(super) struct LastBatch {
     pub place: Place,
     /// Its first entry and its last.
     pub entries: [u64; 2],
-    /// What stands in the log in their place without it, as (index, term).
-    pub again: Vec<(u64, u64)>,
 }
 
 impl LastBatch {
@@ -66,9 +66,8 @@ impl LastBatch {
         }
         let (first, last) = (entries.first()?.0, entries.last()?.0);
         let place = log.end()?.clone();
-        let left = log.cut().held()?;
-        let again = left.entries.range(first..).map(|(index, term)| (*index, *term)).collect();
-        Some(Self { place, entries: [first, last], again })
+        let cut_nothing_off = log.cut().held()?.last() < first;
+        cut_nothing_off.then_some(Self { place, entries: [first, last] })
     }
 }
 
@@ -81,5 +80,114 @@ impl World {
             others.filter_map(|node| Log::read(&node.disk.durable()).held()).collect();
         let own = self.nodes.iter().find(|node| node.id == id)?;
         LastBatch::find(&own.disk.durable(), &others, self.nodes.len() / 2 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_engine::tree::Path;
+    use quorate_engine::{Change, Content, Request, Role, Write};
+
+    use super::*;
+    use crate::disk::Lose;
+    use crate::tabletop::{Mishap, Tabletop};
+
+    /// Three nodes, of which the first has just been elected by all.
+    fn table() -> Tabletop {
+        let mut table = Tabletop::new(3, |_| {}).expect("sound");
+        table.settle().expect("quiet");
+        table.elect(1).expect("all vote");
+        table
+    }
+
+    /// A write is asked of this node, and all happens that can.
+    fn write(table: &mut Tabletop, at: NodeId) {
+        let content = Content::File("x".into());
+        let write =
+            Write { path: Path::new("/a").unwrap(), change: Change::Set { content, ttl: None } };
+        table.client(at, Request::Write(write)).expect("up");
+        table.settle().expect("quiet");
+    }
+
+    fn find(table: &mut Tabletop, id: NodeId) -> Option<LastBatch> {
+        let mut disk = |id| table.disk_of(id).expect("there").durable();
+        let others = (1..=3).filter(|other| *other != id);
+        let others: Vec<_> = others.map(|other| Log::read(&disk(other)).held().unwrap()).collect();
+        LastBatch::find(&disk(id), &others, 2)
+    }
+
+    #[test]
+    fn what_all_hold_may_be_lost_once() {
+        let mut table = table();
+        write(&mut table, 1);
+        write(&mut table, 1);
+        let last = table.view(1).unwrap().committed;
+        for id in 1..=3 {
+            let batch = find(&mut table, id).expect("the others have it");
+            assert_eq!(batch.entries, [last, last]);
+        }
+        let LastBatch { place: (file, range), .. } = find(&mut table, 2).unwrap();
+        table.disk_of(2).unwrap().rot(&file, range.start + 30, 1);
+        let before = find(&mut table, 2).expect("the batch before, which all hold");
+        assert_eq!(before.entries, [last - 1, last - 1]);
+        assert_eq!(find(&mut table, 1), None, "of three copies one is lost already");
+        assert_eq!(find(&mut table, 3), None);
+    }
+
+    #[test]
+    fn what_too_few_others_hold_stays() {
+        let mut table = table();
+        write(&mut table, 1);
+        table.cut(1, 3);
+        write(&mut table, 1);
+        assert_eq!(find(&mut table, 1), None, "n2 alone has it");
+        assert_eq!(find(&mut table, 2), None, "n1 alone has it");
+        assert!(find(&mut table, 3).is_some(), "all have what came before");
+    }
+
+    #[test]
+    fn a_term_and_a_vote_stay() {
+        let mut table = table();
+        let first = find(&mut table, 1).expect("the first entry, of a term known before");
+        assert_eq!(first.entries, [1, 1]);
+        table.disk_of(1).unwrap().rot(&first.place.0, first.place.1.start + 30, 1);
+        assert_eq!(find(&mut table, 1), None, "its vote for itself");
+    }
+
+    /// n1 has given up an entry of its own for one of a later leader, who leads on.
+    fn replaced() -> (Tabletop, NodeId) {
+        let mut table = table();
+        write(&mut table, 1);
+        [2, 3].into_iter().for_each(|other| (table.cut(1, other), table.cut(other, 1)).0);
+        write(&mut table, 1);
+        let leads = |table: &Tabletop, id| table.view(id).unwrap().role == Role::Leader;
+        let leader = loop {
+            table.pass().expect("quiet");
+            if let Some(leader) = [2, 3].into_iter().find(|id| leads(&table, *id)) {
+                break leader;
+            }
+        };
+        table.heal();
+        (0..5).for_each(|_| table.pass().expect("quiet"));
+        assert!(leads(&table, leader));
+        (table, leader)
+    }
+
+    #[test]
+    fn what_took_an_entrys_place_stays() {
+        let (mut table, leader) = replaced();
+        assert_eq!(find(&mut table, 1), None);
+        write(&mut table, leader);
+        assert!(find(&mut table, 1).is_some());
+    }
+
+    #[test]
+    fn if_it_did_not_what_it_replaced_would_be_committed() {
+        let (mut table, _) = replaced();
+        let (file, range) = Log::read(&table.disk_of(1).unwrap().durable()).end().unwrap().clone();
+        table.crash(1, &mut Lose).expect("up");
+        table.disk_of(1).unwrap().rot(&file, range.start + 30, 1);
+        let violated = table.restart(1).and_then(|()| (0..3).try_for_each(|_| table.pass()));
+        assert!(matches!(violated, Err(Mishap::Violation(_))), "{violated:?}");
     }
 }

@@ -223,10 +223,10 @@ impl World {
         let lost = last_batch(&node.disk).as_ref() != Some(&place);
         self.damage_rng = rng;
         self.journal.record(|| What::Suffers(id, format!("{file} rots at {range:?}, its end")));
-        if let Some(LastBatch { entries: [from, to], again, .. }) = charted.filter(|_| lost) {
+        if let Some(LastBatch { entries: [from, to], .. }) = charted.filter(|_| lost) {
             let forgot = &mut self.node(id).trouble.forgot;
             *forgot = (*forgot).max(Some(to));
-            self.observe(id, Observation::Forgot { from, again: &again });
+            self.observe(id, Observation::Forgot { from });
         }
     }
 

@@ -75,7 +75,8 @@ pub const FILES: &[(&str, &[(Probe, u64)])] = &[
             (QuorumRegained, 60),
         ],
     ),
-    ("five-damage", &[(StartRefused, 10)]),
+    ("five-clocks", &[(LeaderDrifted, 15)]),
+    ("five-damage", &[(StartRefused, 10), (TailForgotten, 10), (Amnesia, 2)]),
     (
         "five-duplicates",
         &[
