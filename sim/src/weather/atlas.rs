@@ -25,7 +25,7 @@
 use quorate_engine::{Image, NodeId};
 
 use super::scenario::Scenario;
-use super::world::World;
+use super::world::{Node, World};
 use super::{some, stream};
 use crate::disk::damage::Place;
 use crate::wal::{Held, Item, Log};
@@ -74,12 +74,11 @@ impl LastBatch {
 impl World {
     /// The last batch of a node's log, if it may be lost now.
     pub(super) fn last_batch(&self, id: NodeId) -> Option<LastBatch> {
-        let is_other = |node: &&super::world::Node| node.id != id && !node.down;
-        let others = self.nodes.iter().filter(is_other);
-        let others: Vec<_> =
-            others.filter_map(|node| Log::read(&node.disk.durable()).held()).collect();
-        let own = self.nodes.iter().find(|node| node.id == id)?;
-        LastBatch::find(&own.disk.durable(), &others, self.nodes.len() / 2 + 1)
+        let start = self.nodes.iter().filter(|node| !node.down);
+        let (own, others): (Vec<_>, Vec<_>) = start.partition(|node| node.id == id);
+        let held = |node: &&Node| Log::read(&node.disk.durable()).held();
+        let others: Vec<_> = others.iter().filter_map(held).collect();
+        LastBatch::find(&own.first()?.disk.durable(), &others, self.nodes.len() / 2 + 1)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madsim::time::Instant;
-use quorate_engine::{DiskError, DiskOp, Halt, Input, NodeId};
+use quorate_engine::{DiskError, DiskOp, FileName, Halt, Input, NodeId};
 use rand::RngExt;
 
 use super::atlas::LastBatch;
@@ -34,6 +34,8 @@ pub(crate) struct Trouble {
     /// The last entry that rot has taken with the last batch of its log: as long as the
     /// log ends before it, its leader may know better.
     forgot: Option<u64>,
+    /// The file of the last log write that ended.
+    last: Option<FileName>,
     /// The last log write, if it went elsewhere.
     misplaced: Option<Misplaced>,
 }
@@ -48,6 +50,7 @@ impl Trouble {
             damaged: false,
             failed: false,
             forgot: None,
+            last: None,
             misplaced: None,
         }
     }
@@ -234,10 +237,8 @@ impl World {
     pub fn lose_names(&mut self, id: NodeId) {
         let most = self.damage_rng.random_range(1..=3);
         let node = self.node(id);
-        if let Some(misplaced) = node.trouble.misplaced.take() {
-            node.disk.make_good(misplaced);
-        }
-        let spare = last_batch(&node.disk).map(|(file, _)| file);
+        // The later of the two: one may be unreadable, the other not have been told of.
+        let spare = last_batch(&node.disk).map(|(file, _)| file).max(node.trouble.last.clone());
         let undone = node.disk.undo_names(most, spare.as_ref());
         node.trouble.damaged |= undone > 0;
         let what = || format!("its last {undone} changes of names are undone");
@@ -254,7 +255,8 @@ impl Trouble {
         rng: &mut impl rand::Rng,
     ) -> Option<Result<(), DiskError>> {
         let under_way = disk.pending().find(|(pending, _)| *pending == op);
-        under_way.filter(|(_, op)| is_log_write(op))?;
+        let (_, write) = under_way.filter(|(_, op)| is_log_write(op))?;
+        self.last = Some(write.file().clone());
         self.misplaced = None;
         if self.misdirects {
             self.misplaced = Some(disk.misdirect(op, rng)?);
