@@ -235,6 +235,11 @@ impl Disk {
         self.files.iter().map(|(name, file)| (name.clone(), file.read().into())).collect()
     }
 
+    /// What is left of it at least, if the power fails now.
+    pub fn durable(&self) -> Image {
+        self.files.iter().map(|(name, file)| (name.clone(), file.durable.clone().into())).collect()
+    }
+
     /// A digest of every byte that a process would read.
     pub fn digest(&self) -> u64 {
         let mut hash = Xxh3::new();

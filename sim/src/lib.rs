@@ -28,6 +28,7 @@ pub mod real;
 #[cfg(all(feature = "weather", madsim))]
 pub mod recipes;
 pub mod tabletop;
+pub mod wal;
 #[cfg(all(feature = "weather", madsim))]
 pub mod weather;
 pub mod workload;

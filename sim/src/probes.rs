@@ -157,7 +157,7 @@ impl Cluster {
         match what {
             Observation::Born(view) | Observation::View(view) => self.look(id, view),
             Observation::Died => self.nodes[place(id)].up = false,
-            Observation::In(_) | Observation::Out(_) => {}
+            Observation::In(_) | Observation::Out(_) | Observation::Forgot { .. } => {}
         }
     }
 

@@ -46,6 +46,11 @@ pub enum Observation<'a> {
     View(&'a View),
     /// It died or halted.
     Died,
+    /// Damage took the last batch of its log, which a quorum holds without it.
+    Forgot {
+        /// Its first entry. None behind it is there any more.
+        from: u64,
+    },
 }
 
 /// One claim about all nodes together.

@@ -161,7 +161,7 @@ pub(crate) struct End<'a> {
     /// Members that are up in the calm.
     pub nodes: u64,
     /// How fast members' clocks went.
-    pub pace: Pace,
+    pub pace: Pace<'a>,
     /// Everything that happened, as the checkers of histories have verified it.
     pub hint: &'a Hint,
 }

@@ -5,6 +5,7 @@
 //! plan out and judges what happened. Same scenario, same seed: same inputs, same
 //! outputs, same disk bytes, and so the same [`Report::digest`].
 
+mod atlas;
 mod calm;
 mod campaign;
 pub(crate) mod client;
@@ -43,12 +44,18 @@ pub(crate) use {
     watcher::{PATIENCE_MS as WATCH_PATIENCE_MS, draw as draw_watch},
 };
 
-use rand::SeedableRng;
+use quorate_engine::NodeId;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A source of chance of its own for each subsystem, so that one draw more in one
 /// of them does not reshuffle the others.
 pub(crate) fn stream(seed: u64, subsystem: &str) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(seed ^ xxh3_64(subsystem.as_bytes()))
+}
+
+/// So many of these, drawn.
+fn some(rng: &mut Xoshiro256PlusPlus, mut among: Vec<NodeId>, count: u64) -> Vec<NodeId> {
+    (0..count).map(|_| among.swap_remove(rng.random_range(0..among.len()))).collect()
 }

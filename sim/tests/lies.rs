@@ -26,9 +26,16 @@ isolate = { every_s = 4, lasts_ms = [500, 3000] }
 crash = { every_s = 2, lasts_ms = [50, 1500] }
 "#;
 
+/// Rot in what was written last.
+const ROT: &str = "rot_tail = { every_s = 2, lasts_ms = [50, 1500] }\n";
+
 /// Tells a lie until an oracle objects; it must be one of these.
 fn caught(lie: Lie, oracles: &[&str]) {
-    let scenario = Scenario::parse(STORM).expect("sound");
+    caught_in(STORM, lie, oracles);
+}
+
+fn caught_in(storm: &str, lie: Lie, oracles: &[&str]) {
+    let scenario = Scenario::parse(storm).expect("sound");
     for seed in 0..SEEDS {
         let Some(failure) = run(&scenario, seed, Some(lie), false).failure else { continue };
         println!("{lie:?}, seed {seed}: {failure}");
@@ -95,4 +102,12 @@ fn a_leader_whose_stamps_run_ahead_of_its_ticks() {
 #[test]
 fn a_vote_that_was_refused_arrives_as_granted() {
     caught(Lie::ForgedVote, &["election safety", "a majority decides"]);
+}
+
+#[test]
+fn a_last_batch_that_rots_where_no_quorum_holds_it() {
+    let storm = format!("{STORM}{ROT}").replace("nodes = 3", "nodes = 3\ndamaged = 1");
+    let oracles =
+        ["leader completeness", "what was acknowledged is held", "votes are kept", "halt"];
+    caught_in(&storm, Lie::UnchartedRot, &oracles);
 }

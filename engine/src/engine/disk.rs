@@ -67,6 +67,9 @@ impl Engine {
 
     pub(super) fn issue(&mut self, op: Option<(DiskId, DiskOp)>, out: &mut Vec<Output>) {
         if let Some((id, op)) = op {
+            if let DiskOp::Rename { to, .. } = &op {
+                self.keeper.keep(to);
+            }
             self.pending.insert(id, op.file().clone());
             out.push(Output::Disk { id, op });
         }

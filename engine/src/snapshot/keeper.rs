@@ -139,6 +139,12 @@ impl Keeper {
         self.rubbish.extend(files);
     }
 
+    /// This name is about to be another file's, which is not to be removed in the place of
+    /// one that bore it before.
+    pub fn keep(&mut self, name: &FileName) {
+        self.rubbish.retain(|file| file != name);
+    }
+
     /// The state of the snapshot that the durable one replaced, once.
     pub fn replaced(&mut self) -> Option<State> {
         self.replaced.take()
@@ -150,5 +156,24 @@ impl Keeper {
         if let Some(old) = self.replaced.as_ref().filter(|old| old.applied.0 != index) {
             self.rubbish.push_back(snapshot_file(old.applied.0));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_again_is_not_removed() {
+        let config = Config::new(1, 1, Vec::new());
+        let tree = crate::tree::Tree::new(1, 10);
+        let mut keeper = Keeper::new(&config, &State::new(tree, Vec::new()));
+        keeper.discard([snapshot_file(3), snapshot_file(4)]);
+        keeper.keep(&snapshot_file(3));
+        let ids = &mut DiskIds::default();
+        let (id, op) = keeper.next(ids).expect("the other one goes");
+        assert_eq!(op, DiskOp::Remove { file: snapshot_file(4) });
+        assert!(matches!(keeper.landed(id), Written::Part));
+        assert_eq!(keeper.next(ids), None);
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! The tree's checkers hold nodes to the clock that they tell themselves. Here that
 //! clock is held to real time. Leaders count it in ticks, and each tick takes at
-//! least [`Pace::shortest_ns`] and, left alone, at most [`Pace::longest_ns`].
+//! least what [`Pace::shortest_ns`] says of the moment when it begins and, left alone,
+//! at most [`Pace::longest_ns`].
 //!
 //! **Never early.** Let `n` be the ticks in a time to live, rounded up. Its deadline
 //! lies more than `n` ticks behind the stamp of the write, since the moment of the
 //! write may have been almost a tick later than its stamp. Whoever counts them, the
 //! first of these ticks came after the write was asked for, the first tick of a new
 //! leader does not count, and between any two that one leader counts lies one tick's
-//! time: when the key goes, at least `n × shortest` have passed since the call.
+//! time: when the key goes, at least the time of `n` ticks has passed since the call,
+//! one after the other, each as short as any node's at its beginning.
 //!
 //! **Never late.** While one leader is left alone, its clock comes to a deadline
 //! `d` ms behind a stamp at most `⌈d / tick⌉ × longest` after that stamp was first
@@ -28,28 +30,42 @@ use crate::history::{History, Operation};
 
 /// How fast time goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct Pace<'a> {
     /// What one tick adds to cluster time, in ms.
     pub tick_ms: u64,
-    /// The shortest time that one takes on any node, in ns.
-    pub shortest_ns: u64,
-    /// The longest on a node that is left alone, in ns.
+    /// The shortest time that one takes on any node, in ns, and from when on, in ns since
+    /// the beginning: in order, the first from 0 on.
+    pub shortest_ns: &'a [(u64, u64)],
+    /// The longest in a calm, in ns.
     pub longest_ns: u64,
     /// Within so many ns an entry proposed by a leader that is left alone is
     /// applied.
     pub commit_ns: u64,
 }
 
-impl Pace {
+impl Pace<'_> {
     /// In so many ticks so many ms have passed.
     fn ticks(self, ms: u64) -> u64 {
         ms.div_ceil(self.tick_ms)
     }
 
-    /// How long a key that was given so many seconds to live is there at least, in ns,
-    /// counted from before the request.
-    pub fn shortest_life_ns(self, ttl: u64) -> u64 {
-        self.ticks(ttl.saturating_mul(1_000)).saturating_mul(self.shortest_ns)
+    /// How long a key that was given so many seconds to live is there at least, in ns, if
+    /// the request was made at this moment.
+    pub fn shortest_life_ns(self, from_ns: u64, ttl: u64) -> u64 {
+        let (mut left, mut now) = (self.ticks(ttl.saturating_mul(1_000)), from_ns);
+        let ends = self.shortest_ns.iter().skip(1).map(|(at, _)| *at).chain([u64::MAX]);
+        for ((_, tick_ns), end) in self.shortest_ns.iter().zip(ends) {
+            if end <= now {
+                continue;
+            }
+            if left <= (end - now) / tick_ns {
+                now += left * tick_ns;
+                break;
+            }
+            // One that has begun by then may end just behind it.
+            (left, now) = (left - (end - now).div_ceil(*tick_ns), end);
+        }
+        now - from_ns
     }
 }
 
@@ -89,7 +105,7 @@ pub fn never_early(
     history: &History,
     hint: &Hint,
     shown: &Shown,
-    pace: Pace,
+    pace: Pace<'_>,
 ) -> Result<(), Violation> {
     let told = history.operations().iter();
     let told = told.filter_map(|operation| Some((operation.event()?.index(), operation)));
@@ -108,7 +124,7 @@ pub fn never_early(
         let Some(((operation, ttl), &gone)) = before.zip(shown.get(&event.index())) else {
             continue;
         };
-        let least_ns = pace.shortest_life_ns(ttl);
+        let least_ns = pace.shortest_life_ns(operation.called_at, ttl);
         let lived_ns = gone.saturating_sub(operation.called_at);
         if lived_ns < least_ns {
             let (event, operation) = ((**event).clone().into(), operation.clone().into());
@@ -129,7 +145,7 @@ fn earliest<'a>(
 }
 
 /// In a calm no key stays beyond its time: see above.
-pub fn never_late(hint: &Hint, shown: &Shown, calm: Calm, pace: Pace) -> Result<(), Violation> {
+pub fn never_late(hint: &Hint, shown: &Shown, calm: Calm, pace: Pace<'_>) -> Result<(), Violation> {
     let mut given = Given(BTreeMap::new());
     for event in hint.in_order()? {
         let Some(&now) = shown.get(&event.index()) else { continue };

@@ -2,7 +2,7 @@
 //!
 //! One kind of it cannot be told from an honest end: a log that lacks its very last
 //! batch looks like one whose last batch was torn. So whoever damages a disk says which
-//! write is to be spared, and must see to it that another node has what else goes.
+//! write is to be spared, or sees to it that others have what is in it.
 
 use std::ops::Range;
 
@@ -57,10 +57,29 @@ impl Disk {
         if spare.is_some_and(|spare| overlap(spare, &place)) {
             return None;
         }
-        place.1.clone().for_each(|offset| {
-            self.rot(&place.0, offset, flip);
-        });
+        self.rot_at(&place, flip);
         Some(place)
+    }
+
+    /// The same within these bytes, of which there is at least one.
+    pub fn rot_within(&mut self, rng: &mut impl Rng, (file, range): &Place) -> Place {
+        let flip = rng.random_range(1..=u8::MAX);
+        let whole_sector = rng.random_bool(0.3);
+        let offset = rng.random_range(range.clone());
+        let sector = offset - offset % self.sector;
+        let rotten = match whole_sector {
+            true => sector.max(range.start)..(sector + self.sector).min(range.end),
+            false => offset..offset + 1,
+        };
+        let place = (file.clone(), rotten);
+        self.rot_at(&place, flip);
+        place
+    }
+
+    fn rot_at(&mut self, (file, range): &Place, flip: u8) {
+        range.clone().for_each(|offset| {
+            self.rot(file, offset, flip);
+        });
     }
 
     /// Ends a write that has happened in another place than it was meant for; nothing,

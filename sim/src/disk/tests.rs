@@ -232,6 +232,24 @@ fn rot_spares_what_it_must() {
 }
 
 #[test]
+fn rot_stays_within_what_it_may_take() {
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(1);
+    let before = Bytes::from(vec![b'x'; 32]);
+    let (mut bytes, mut several) = (0, 0);
+    for _ in 0..200 {
+        let mut disk = Disk::with_sector(8);
+        disk.restore(Image::from([(name("f"), before.clone())]));
+        let (_, range) = disk.rot_within(rng, &(name("f"), 13..19));
+        let rotten = (0..32).filter(|at| content(&disk)[*at] != b'x');
+        assert!(rotten.eq(range.clone().map(|at| at as usize)), "{range:?}");
+        assert!(range.start >= 13 && range.end <= 19 && !range.is_empty(), "{range:?}");
+        (bytes, several) =
+            if range.end - range.start == 1 { (bytes + 1, several) } else { (bytes, several + 1) };
+    }
+    assert!(bytes > 50 && several > 20, "{bytes} {several}");
+}
+
+#[test]
 fn a_write_that_went_elsewhere_can_be_made_good() {
     for seed in 0..20 {
         let mut disk = Disk::with_sector(4);

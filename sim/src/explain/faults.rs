@@ -18,9 +18,11 @@ pub(super) fn lanes(action: &Action) -> Vec<Lane> {
         | Action::DiskError(node)
         | Action::NoSpace(node, _)
         | Action::Rot(node, _)
+        | Action::RotTail(node, _)
         | Action::Misdirect(node)
         | Action::LostNames(node, _)
         | Action::Jump(node, _)
+        | Action::Drift(node, _)
         | Action::Freeze(node, _)
         | Action::Strobe(node, _)
         | Action::Down(node) => vec![Lane::Node(node)],
@@ -52,9 +54,11 @@ pub(super) fn band(action: &Action) -> Option<(&'static str, u64)> {
         | Action::Pause(..)
         | Action::DiskError(_)
         | Action::Rot(..)
+        | Action::RotTail(..)
         | Action::Misdirect(_)
         | Action::LostNames(..)
         | Action::Jump(..)
+        | Action::Drift(..)
         | Action::Down(_) => None,
     }
 }

@@ -54,7 +54,7 @@ impl Observer for Clients {
                 life.answer(*request, outcome, leads, probes);
             }
             Observation::View(_) => life.steps += 1,
-            Observation::Out(_) | Observation::Died => {}
+            Observation::Out(_) | Observation::Died | Observation::Forgot { .. } => {}
         }
     }
 }

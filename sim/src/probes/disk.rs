@@ -77,6 +77,7 @@ impl Observer for Disk {
             }
             Observation::View(view) => self.look(cluster, id, view, probes),
             Observation::Died => life.died(probes),
+            Observation::Forgot { .. } => probes.hit(Probe::TailForgotten),
             Observation::In(_) | Observation::Out(_) => {}
         }
     }

@@ -95,7 +95,8 @@ impl Observer for Elections {
                 probes.hit(Probe::LeaderDied);
                 self.died_leading[place(id)] = true;
             }
-            Observation::Died | Observation::Born(_) | Observation::In(_) => {}
+            Observation::Died | Observation::Forgot { .. } => {}
+            Observation::Born(_) | Observation::In(_) => {}
         }
     }
 }

@@ -110,6 +110,7 @@ impl Observers {
                 probes.hit_if(Probe::LeaderStalled, leads(id));
             }
             Action::Freeze(id, _) => probes.hit_if(Probe::LeaderFrozen, leads(id)),
+            Action::Drift(id, _) => probes.hit_if(Probe::LeaderDrifted, leads(id)),
             Action::Jump(..) => {
                 let soon = due_ms.is_some_and(|ms| ms < 1_000);
                 probes.hit_if(Probe::JumpedBeforeDue, soon);
@@ -144,7 +145,7 @@ impl Observer for Faults {
             Observation::Died => self.died(cluster, id, probes),
             Observation::In(_) => self.wakes(cluster, id, probes),
             Observation::Out(Output::Halt(_)) => probes.hit(Probe::Halted),
-            Observation::Out(_) | Observation::View(_) => {}
+            Observation::Out(_) | Observation::View(_) | Observation::Forgot { .. } => {}
         }
     }
 }

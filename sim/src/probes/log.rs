@@ -69,6 +69,10 @@ impl Observer for Log {
                 tail.held.split_off(&(tail.acked + 1));
                 tail.refused.clear();
             }
+            Observation::Forgot { from } => {
+                tail.held.split_off(from);
+                tail.acked = tail.acked.min(from - 1);
+            }
             Observation::Born(_) => {}
         }
     }

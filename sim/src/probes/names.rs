@@ -72,6 +72,7 @@ probes! {
     "disk" {
         TornTailCut "torn-tail-cut" "A torn tail of the log was cut at birth."
         UnbornSegmentRemoved "unborn-segment-removed" "A segment whose first batch was torn was removed at birth."
+        TailForgotten "tail-forgotten" "Rot took the last batch of a log, which a quorum held without it."
         DraftRemoved "draft-removed" "What was left of a snapshot's draft was removed at birth."
         DiedWriting "died-writing" "A node died while its log was written."
         DiedRecovering "died-recovering" "A node died before the first disk operation of its life was done."
@@ -169,7 +170,9 @@ probes! {
         AllDown "all-down" "All nodes were down at once."
         Ambushed "ambushed" "A node lost its power just as it came into a state that seldom lasts."
         LeaderFrozen "leader-frozen" "The leader's clocks stood still."
+        LeaderDrifted "leader-drifted" "The leader's clocks came to go faster or slower."
         Halted "halted" "A node halted."
+        Amnesia "amnesia" "A node halted for good, for its leader knew it to have held more."
         StartRefused "start-refused" "A node refused to start on what its disk held."
     }
     "recipes" {

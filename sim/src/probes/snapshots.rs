@@ -103,7 +103,7 @@ impl Observer for Snapshots {
             }
             Observation::Out(Output::Disk { id, op }) => life.asked(*id, op, probes),
             Observation::View(view) => life.look(view, probes),
-            Observation::In(_) | Observation::Out(_) => {}
+            Observation::In(_) | Observation::Out(_) | Observation::Forgot { .. } => {}
         }
     }
 }

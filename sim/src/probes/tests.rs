@@ -381,6 +381,8 @@ fn faults_meet() {
         it.done_to(&Action::Cut(vec![(2, 3)], 100), None);
         it.done_to(&Action::Cut(vec![(1, 2), (2, 1), (1, 3), (3, 1)], 100), None);
         it.done_to(&Action::Jump(1, 5), Some(1_000));
+        it.done_to(&Action::Drift(1, 5), None);
+        it.done_to(&Action::Drift(2, 5), None);
         it.done_to(&Action::Stall(2, 100), None);
         it.done_to(&Action::Pause(2, 100), None);
         it.done_to(&Action::Pause(1, 100), None);
@@ -410,8 +412,19 @@ fn faults_meet() {
             (Probe::QuorumLost, 1),
             (Probe::QuorumRegained, 1),
             (Probe::AllDown, 1),
+            (Probe::LeaderDrifted, 1),
         ],
     );
+}
+
+#[test]
+fn what_rot_took_was_not_cut() {
+    let probes = watching(|it| {
+        it.observe(2, &Observation::Died);
+        it.observe(2, &Observation::Forgot { from: 1 });
+        it.observe(2, &Observation::Born(&view(2, Role::Follower, 1, 0)));
+    });
+    hit(&probes, &["log", "disk"], &[(Probe::TailForgotten, 1), (Probe::DiedRecovering, 1)]);
 }
 
 /// Sets a file or, without a value, a directory.

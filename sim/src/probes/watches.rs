@@ -51,7 +51,7 @@ impl Observer for Watches {
                 }
             }
             Observation::View(_) => *steps += 1,
-            Observation::In(_) | Observation::Out(_) => {}
+            Observation::In(_) | Observation::Out(_) | Observation::Forgot { .. } => {}
         }
     }
 }

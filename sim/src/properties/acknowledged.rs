@@ -1,6 +1,7 @@
 //! What a node has acknowledged it still holds (raft paper, figure 2 and §5.3:
 //! an append is on stable storage before it is answered), in this life or a
-//! later one, until a later leader may have replaced it.
+//! later one, until a later leader may have replaced it; or until damage within the
+//! atlas has taken it, which others hold then.
 //!
 //! Seen where a node speaks of its log: it stands for election, it votes, or it
 //! refuses an append.
@@ -38,6 +39,9 @@ impl Property for Acknowledged {
         let node = self.nodes.entry(node).or_default();
         if let Observation::In(Input::Peer { message: Message::Chunk(chunk), .. }) = what {
             node.follow(chunk.term);
+        }
+        if let Observation::Forgot { from } = what {
+            node.index = node.index.min(from - 1);
         }
         if let Some((from, raft)) = received(what) {
             node.hear(from, raft);

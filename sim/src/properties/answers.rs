@@ -65,7 +65,7 @@ impl Property for Answers {
                     return Err(format!("request {id} hangs for {} ticks", request.ticks));
                 }
             }
-            Observation::Out(_) | Observation::In(_) => {}
+            Observation::Out(_) | Observation::In(_) | Observation::Forgot { .. } => {}
         }
         Ok(())
     }

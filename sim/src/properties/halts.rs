@@ -28,7 +28,7 @@ impl Property for Halts {
                     return Err(format!("goes on after disk operation {id} failed"));
                 }
             }
-            Observation::In(_) | Observation::Out(_) => {}
+            Observation::In(_) | Observation::Out(_) | Observation::Forgot { .. } => {}
         }
         Ok(())
     }

@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use quorate_engine::codec::{DecodeError, Reader};
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::{DiskId, DiskOp, Input, NodeId, Output, Role, View};
 
 use super::{Observation, Property, WINDOW, sent, trim};
+use crate::wal::{Batch, Item};
 
 #[derive(Debug)]
 pub(super) struct Promises {
@@ -34,20 +33,6 @@ struct Node {
     /// Term by index, from there on.
     log: BTreeMap<u64, u64>,
     committed: u64,
-}
-
-/// One write to the log.
-#[derive(Debug)]
-struct Batch {
-    term: u64,
-    vote: NodeId,
-    items: Vec<Item>,
-}
-
-#[derive(Debug)]
-enum Item {
-    Entry { index: u64, term: u64 },
-    Snapshot { index: u64 },
 }
 
 impl Promises {
@@ -103,6 +88,7 @@ impl Property for Promises {
             Observation::In(Input::Disk { id, result: Ok(()) }) => of.or_default().done(*id),
             Observation::Out(Output::Disk { id, op }) => of.or_default().starts(*id, op),
             Observation::Died => of.or_default().died(),
+            Observation::Forgot { from } => drop(of.or_default().log.split_off(from)),
             Observation::View(view) => return self.look(node, view),
             _ => {}
         }
@@ -125,7 +111,7 @@ impl Node {
     fn starts(&mut self, id: DiskId, op: &DiskOp) {
         if let DiskOp::Write { file, bytes, sync: true, .. } = op
             && file.as_str().starts_with("wal-")
-            && let Ok(batch) = Batch::read(bytes.clone())
+            && let Ok(batch) = Batch::written(bytes)
         {
             self.flying.insert(id, batch);
         }
@@ -163,31 +149,5 @@ impl Node {
         while self.log.len() > WINDOW {
             self.floor = self.log.pop_first().map_or(self.floor, |(index, _)| index);
         }
-    }
-}
-
-impl Batch {
-    /// Reads a write to the log by its format, which the engine's own reader checks.
-    fn read(bytes: Bytes) -> Result<Self, DecodeError> {
-        const SEGMENT_HEADER: usize = 72;
-        let mut from = Reader::new(bytes.clone());
-        if bytes.starts_with(b"QUORWAL\n") {
-            from.take(SEGMENT_HEADER)?;
-        }
-        let (_magic, length) = (from.u32()?, from.u32()?);
-        let _number_and_checksums = from.take(16)?;
-        let mut payload = Reader::new(from.take(length as usize)?);
-        let (term, vote, _commit) = (payload.u64()?, payload.u64()?, payload.u64()?);
-        let mut items = Vec::new();
-        while payload.remaining() > 0 {
-            let (kind, index, term) = (payload.u8()?, payload.u64()?, payload.u64()?);
-            items.push(if kind == 1 {
-                payload.bytes()?;
-                Item::Entry { index, term }
-            } else {
-                Item::Snapshot { index }
-            });
-        }
-        Ok(Self { term, vote, items })
     }
 }

@@ -52,7 +52,7 @@ impl Property for Ready {
                     return Err(format!("watch {id} was let wait"));
                 }
             }
-            Observation::In(_) | Observation::Out(_) => {}
+            Observation::In(_) | Observation::Out(_) | Observation::Forgot { .. } => {}
         }
         Ok(())
     }

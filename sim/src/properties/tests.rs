@@ -22,6 +22,7 @@ enum Fact {
     Out(Output),
     Seen(View),
     Died,
+    Forgot(u64),
 }
 
 fn members() -> Vec<Member> {
@@ -38,6 +39,7 @@ fn objection(run: Vec<(NodeId, Fact)>) -> Option<(&'static str, usize)> {
             Fact::Out(output) => Observation::Out(output),
             Fact::Seen(view) => Observation::View(view),
             Fact::Died => Observation::Died,
+            Fact::Forgot(from) => Observation::Forgot { from: *from },
         };
         properties.observe(*node, what).err().map(|violation| (violation.property, at))
     })
@@ -257,6 +259,16 @@ fn a_promise_before_it_is_durable() {
         (2, out(1, append_ok(3, 3))),
     ];
     assert_eq!(objection(cut), None, "what it would have cut off may be there yet");
+    let forgets = vec![
+        born(),
+        writes(1, (1, 1), 3),
+        written(1),
+        (2, Fact::Forgot(2)),
+        born(),
+        acknowledges(1),
+        acknowledges(2),
+    ];
+    breaks(property, forgets);
     let failed = || (2, Fact::In(Input::Disk { id: 1, result: Err(DiskError("full".into())) }));
     breaks(property, vec![born(), writes(1, (1, 1), 1), failed(), acknowledges(1)]);
 }
@@ -308,6 +320,9 @@ fn an_acknowledged_entry_forgotten() {
     breaks(name, with(vec![arrives(3, vote_request(2, (0, 0))), vote(3, 2)]));
     let no = RaftMessage { reject: true, ..append_ok(1, 2) };
     breaks(name, with(vec![out(1, no)]));
+    let forgot = |from| with(vec![Fact::Forgot(from), out(3, vote_request(2, (0, 0)))]);
+    breaks(name, forgot(2));
+    assert_eq!(objection(forgot(1)), None, "damage has taken it, and others hold it");
     let later = append(2, (0, 0), 0, vec![]);
     let replaced = with(vec![arrives(3, later), out(3, vote_request(3, (0, 0)))]);
     assert_eq!(objection(replaced), None, "a later leader may have replaced it");

@@ -102,9 +102,12 @@ fn carried_out(action: &Action) -> Result<Option<&'static str>, &'static str> {
         | Action::DiskError(_)
         | Action::NoSpace(..)
         | Action::Rot(..)
+        | Action::RotTail(..)
         | Action::Misdirect(_)
         | Action::LostNames(..) => Err(DISK),
-        Action::Jump(..) | Action::Freeze(..) | Action::Strobe(..) => Err(CLOCK),
+        Action::Jump(..) | Action::Drift(..) | Action::Freeze(..) | Action::Strobe(..) => {
+            Err(CLOCK)
+        }
         Action::Ambush(..) | Action::Strand(..) => Err("nobody sees a process come into a state"),
         Action::PauseProcess(..) | Action::CrashProcess(..) => Err("there are no recipes"),
     }

@@ -63,11 +63,10 @@ pub(super) struct Members(BTreeMap<String, Instance>);
 impl Members {
     pub fn new(lives: impl Iterator<Item = Note<Life>>, end: &End<'_>) -> Self {
         let mut members = BTreeMap::<String, Instance>::new();
-        let kept = end.pace.shortest_life_ns(TTL);
         for Note { at, who, what } in lives {
             match what {
                 Life::Beat { name, sent } => {
-                    let until = sent + kept;
+                    let until = sent + end.pace.shortest_life_ns(sent, TTL);
                     let first = Instance { who, from: at, until, leaves: None };
                     let instance = members.entry(name).or_insert(first);
                     if at <= instance.until {

@@ -119,9 +119,8 @@ impl Processes {
         let times = self.stage.lock();
         let calm = times.calm_from.unwrap_or(times.until)..times.until;
         let nodes = world.nodes.iter().filter(|node| !node.down).count() as u64;
-        let pace = world.pace();
         let verdict = {
-            let (lives, hint) = (&times.lives, &world.hint);
+            let (lives, hint, pace) = (&times.lives, &world.hint, world.pace());
             (self.cast.judge)(&End { calm, lives, nodes, pace, hint })
         };
         match verdict {

@@ -47,7 +47,8 @@ impl Run {
     /// What is wrong, according to an oracle; nothing if nothing is.
     fn judge<T>(&self, oracle: fn(&[Note<T>], &End<'_>) -> Verdict, notes: &[Note<T>]) -> String {
         let tick = 50 * MS;
-        let pace = Pace { tick_ms: 50, shortest_ns: tick, longest_ns: tick, commit_ns: MS };
+        let shortest_ns = &[(0, tick)];
+        let pace = Pace { tick_ms: 50, shortest_ns, longest_ns: tick, commit_ns: MS };
         let calm = (40 - self.calm_s) * SECOND..40 * SECOND;
         let end = End { calm, lives: &self.lives, nodes: 1, pace, hint: &self.hint };
         oracle(notes, &end).err().unwrap_or_default()

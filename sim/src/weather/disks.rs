@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use madsim::time::Instant;
-use quorate_engine::{DiskError, DiskOp, Halt, Input, NodeId};
+use quorate_engine::{DiskError, DiskOp, FileName, Halt, Input, NodeId};
 use rand::RngExt;
 
+use super::atlas::LastBatch;
 use super::courier::Parcel;
 use super::journal::What;
 use super::lies::Lie;
 use super::world::World;
 use crate::disk::damage::{Misplaced, Place};
 use crate::disk::{Chance, Disk, Mercy};
+use crate::probes::Probe;
 use crate::properties::Observation;
+use crate::wal::Log;
 
 /// How often an operation looks whether its disk is stalled still.
 const STALL_LOOK_MS: u64 = 100;
@@ -32,9 +35,11 @@ pub(crate) struct Trouble {
     pub damaged: bool,
     /// It has said that something failed: the node has to halt.
     failed: bool,
-    /// The last log write that ended. No damage takes it: a log that lacks its very last
-    /// batch cannot be told from a torn one.
-    last: Option<Place>,
+    /// The last entry that rot has taken with the last batch of its log: as long as the
+    /// log ends before it, its leader may know better.
+    forgot: Option<u64>,
+    /// The file of the last log write that ended.
+    last: Option<FileName>,
     /// The last log write, if it went elsewhere.
     misplaced: Option<Misplaced>,
 }
@@ -48,6 +53,7 @@ impl Trouble {
             misdirects: false,
             damaged: false,
             failed: false,
+            forgot: None,
             last: None,
             misplaced: None,
         }
@@ -65,15 +71,17 @@ pub(super) fn is_log(name: &str) -> bool {
     name.starts_with("wal")
 }
 
-fn log_place(op: &DiskOp) -> Option<Place> {
+fn is_log_write(op: &DiskOp) -> bool {
     match op {
-        DiskOp::Write { file, offset, bytes, sync: true }
-            if is_log(file.as_str()) && !bytes.is_empty() =>
-        {
-            Some((file.clone(), *offset..*offset + bytes.len() as u64))
-        }
-        _ => None,
+        DiskOp::Write { file, bytes, sync: true, .. } => is_log(file.as_str()) && !bytes.is_empty(),
+        _ => false,
     }
+}
+
+/// Where the last batch of the log on a disk is. A log that lacks it cannot be told from a
+/// torn one: only the atlas says when it may be lost.
+fn last_batch(disk: &Disk) -> Option<Place> {
+    Log::read(&disk.durable()).end().cloned()
 }
 
 impl World {
@@ -147,8 +155,18 @@ impl World {
         done
     }
 
-    /// A node stops for good reason, or for none. Whoever runs it starts it again.
+    /// A node stops for good reason, or for none. Whoever runs it starts it again, but not
+    /// what says that it has lost what it acknowledged.
     pub(super) fn halt(&mut self, id: NodeId, halt: &Halt) {
+        let node = self.node(id);
+        if let Halt::Amnesia { last, .. } = halt
+            && node.trouble.forgot.is_some_and(|forgot| *last < forgot)
+        {
+            node.down = true;
+            self.observers.probes.hit(Probe::Amnesia);
+            self.journal.record(|| What::Suffers(id, format!("it halts for good: {halt}")));
+            return self.death(id, false);
+        }
         if !std::mem::take(&mut self.node(id).trouble.failed) {
             return self.fail("halt", format!("n{id} halts: {halt}"));
         }
@@ -192,7 +210,8 @@ impl World {
     pub fn rot(&mut self, id: NodeId) {
         let mut rng = self.damage_rng.clone();
         let node = self.node(id);
-        let rotten = node.disk.rot_somewhere(&mut rng, node.trouble.last.as_ref());
+        let spare = last_batch(&node.disk);
+        let rotten = node.disk.rot_somewhere(&mut rng, spare.as_ref());
         node.trouble.damaged |= rotten.is_some();
         self.damage_rng = rng;
         if let Some((file, place)) = rotten {
@@ -200,12 +219,37 @@ impl World {
         }
     }
 
-    /// The last changes of names of a node without power are undone.
+    /// The last batch of the log of a node without power rots, if it may be lost.
+    pub fn rot_tail(&mut self, id: NodeId) {
+        let charted = self.last_batch(id);
+        let lied = charted.is_none() && self.liar.tells(Lie::UnchartedRot, id);
+        let place = match &charted {
+            Some(batch) => Some(batch.place.clone()),
+            None if lied => last_batch(&self.node(id).disk),
+            None => None,
+        };
+        let Some(place) = place else { return };
+        let mut rng = self.damage_rng.clone();
+        let node = self.node(id);
+        let (file, range) = node.disk.rot_within(&mut rng, &place);
+        node.trouble.damaged = true;
+        let lost = last_batch(&node.disk).as_ref() != Some(&place);
+        self.damage_rng = rng;
+        self.journal.record(|| What::Suffers(id, format!("{file} rots at {range:?}, its end")));
+        if let Some(LastBatch { entries: [from, to], .. }) = charted.filter(|_| lost) {
+            let forgot = &mut self.node(id).trouble.forgot;
+            *forgot = (*forgot).max(Some(to));
+            self.observe(id, Observation::Forgot { from });
+        }
+    }
+
+    /// The last changes of names are undone, of a node whose power is about to fail.
     pub fn lose_names(&mut self, id: NodeId) {
         let most = self.damage_rng.random_range(1..=3);
         let node = self.node(id);
-        let spare = node.trouble.last.as_ref().map(|(file, _)| file);
-        let undone = node.disk.undo_names(most, spare);
+        // The later of the two: one may be unreadable, the other not have been told of.
+        let spare = last_batch(&node.disk).map(|(file, _)| file).max(node.trouble.last.clone());
+        let undone = node.disk.undo_names(most, spare.as_ref());
         if undone > 0 {
             node.trouble.damaged = true;
             let what = || format!("its last {undone} changes of names are undone");
@@ -223,8 +267,8 @@ impl Trouble {
         rng: &mut impl rand::Rng,
     ) -> Option<Result<(), DiskError>> {
         let under_way = disk.pending().find(|(pending, _)| *pending == op);
-        let place = under_way.and_then(|(_, op)| log_place(op))?;
-        self.last = Some(place);
+        let (_, write) = under_way.filter(|(_, op)| is_log_write(op))?;
+        self.last = Some(write.file().clone());
         self.misplaced = None;
         if self.misdirects {
             self.misplaced = Some(disk.misdirect(op, rng)?);

@@ -4,9 +4,10 @@ use quorate_engine::NodeId;
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::atlas;
 use super::plan::{Action, Broken, How, Plan, State, Step};
 use super::scenario::{Down, Fault, Heals, Scenario};
-use super::stream;
+use super::{some, stream};
 
 type Links = Vec<(NodeId, NodeId)>;
 
@@ -19,7 +20,7 @@ type Draw = Box<dyn Fn(&mut Xoshiro256PlusPlus, u64) -> Done>;
 impl Plan {
     /// Draws a plan.
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
-        let damaged = damaged(scenario, seed);
+        let damaged = atlas::damaged(scenario, seed);
         let mut steps = Vec::new();
         for (name, fault, draw) in kinds(scenario, &damaged) {
             let mut rng = stream(seed, name);
@@ -40,6 +41,7 @@ impl Plan {
 /// Every kind of fault: what its chance comes from, how often it comes, how it is drawn.
 fn kinds(scenario: &Scenario, damaged: &[NodeId]) -> Vec<(&'static str, Option<Fault>, Draw)> {
     let (nodes, faults) = (scenario.nodes, &scenario.faults);
+    let most_drift = (scenario.clocks.drift * 1_000.0) as i64;
     let processes = scenario.recipe.map_or(0, |recipe| recipe.cast().processes);
     let cut = move |links: fn(&mut Xoshiro256PlusPlus, u64) -> Links| -> Draw {
         Box::new(move |rng, ms| now(Action::Cut(links(rng, nodes), ms)))
@@ -76,6 +78,8 @@ fn kinds(scenario: &Scenario, damaged: &[NodeId]) -> Vec<(&'static str, Option<F
         ("jump", faults.clock_jump, Box::new(move |rng, ms| jump(rng, nodes, ms))),
         ("process-pause", faults.process_pause, of(Action::PauseProcess, processes)),
         ("process-crash", faults.process_crash, of(Action::CrashProcess, processes)),
+        ("rot-tail", faults.rot_tail, harm(Action::RotTail)),
+        ("drift", faults.clock_drift, Box::new(move |rng, _| drift(rng, nodes, most_drift))),
     ]
 }
 
@@ -155,6 +159,10 @@ fn jump(rng: &mut Xoshiro256PlusPlus, nodes: u64, ms: u64) -> Done {
     now(Action::Jump(one(rng, nodes), if rng.random_bool(0.5) { ms } else { -ms }))
 }
 
+fn drift(rng: &mut Xoshiro256PlusPlus, nodes: u64, most: i64) -> Done {
+    now(Action::Drift(one(rng, nodes), rng.random_range(-most..=most)))
+}
+
 fn links(nodes: u64) -> impl Iterator<Item = (NodeId, NodeId)> {
     (1..=nodes).flat_map(move |a| (1..=nodes).map(move |b| (a, b))).filter(|(a, b)| a != b)
 }
@@ -195,12 +203,6 @@ fn down_for_good(rng: &mut Xoshiro256PlusPlus, scenario: &Scenario, down: Down) 
         .collect()
 }
 
-/// The atlas of damage: which nodes' copies may be lost. Drawn before anything happens,
-/// so that of every entry and vote a good copy is left where one must be.
-fn damaged(scenario: &Scenario, seed: u64) -> Vec<NodeId> {
-    some(&mut stream(seed, "damaged"), (1..=scenario.nodes).collect(), scenario.damaged)
-}
-
 /// What stays broken: in most runs all but a bare majority of the nodes that are neither
 /// down nor damaged.
 fn broken(scenario: &Scenario, seed: u64, steps: &[Step], damaged: &[NodeId]) -> Vec<Broken> {
@@ -216,9 +218,4 @@ fn broken(scenario: &Scenario, seed: u64, steps: &[Step], damaged: &[NodeId]) ->
     let victims = some(rng, sound, spare);
     let how = |rng: &mut Xoshiro256PlusPlus| How::ALL[rng.random_range(0..How::ALL.len())];
     victims.into_iter().map(|node| Broken { node, how: how(rng) }).collect()
-}
-
-/// So many of these, drawn.
-fn some(rng: &mut Xoshiro256PlusPlus, mut among: Vec<NodeId>, count: u64) -> Vec<NodeId> {
-    (0..count).map(|_| among.swap_remove(rng.random_range(0..among.len()))).collect()
 }

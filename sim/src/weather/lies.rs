@@ -32,13 +32,15 @@ pub enum Lie {
     StampsJumpAhead,
     /// A watch that is shown several events is not shown the first.
     SkippedEvent,
+    /// The last batch of a log rots, where no quorum holds it without its node.
+    UnchartedRot,
     /// Two nodes are given one vote: a vote that was refused arrives as granted.
     ForgedVote,
 }
 
 impl Lie {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ForgetfulDisk,
         Self::EarlySync,
         Self::DroppedWrite,
@@ -48,6 +50,7 @@ impl Lie {
         Self::UnconfirmedRead,
         Self::StampsJumpAhead,
         Self::SkippedEvent,
+        Self::UnchartedRot,
         Self::ForgedVote,
     ];
 
@@ -63,6 +66,7 @@ impl Lie {
             Self::UnconfirmedRead => "unconfirmed-read",
             Self::StampsJumpAhead => "stamps-jump-ahead",
             Self::SkippedEvent => "skipped-event",
+            Self::UnchartedRot => "uncharted-rot",
             Self::ForgedVote => "forged-vote",
         }
     }

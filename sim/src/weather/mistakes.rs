@@ -46,7 +46,8 @@ fn first<const N: usize>(checks: [(bool, Mistake); N]) -> Option<Mistake> {
 
 fn counts(it: &Scenario) -> Option<Mistake> {
     let faults = &it.faults;
-    let damages = faults.rot.or(faults.misdirect).or(faults.lost_names).is_some();
+    let damages = [faults.rot, faults.rot_tail, faults.misdirect, faults.lost_names];
+    let damages = damages.iter().any(Option::is_some);
     let processes = faults.process_pause.or(faults.process_crash).is_some();
     let down = it.down.map_or(0, |down| down.nodes);
     first([
@@ -58,11 +59,15 @@ fn counts(it: &Scenario) -> Option<Mistake> {
         (it.damaged <= it.nodes, ("", "damaged", "more nodes than there are")),
         (
             !damages || it.damaged > 0,
-            ("", "damaged", "rot, misdirect and lost_names befall so many nodes, at least 1"),
+            (
+                "",
+                "damaged",
+                "rot, rot_tail, misdirect and lost_names befall so many nodes, at least 1",
+            ),
         ),
         (
             damages || it.damaged == 0,
-            ("", "damaged", "nothing damages them: give rot, misdirect or lost_names"),
+            ("", "damaged", "nothing damages them: give rot, rot_tail, misdirect or lost_names"),
         ),
         (it.damaged == 0 || down == 0, ("", "damaged", "nodes are either damaged or down")),
         (
@@ -79,6 +84,10 @@ fn shares(it: &Scenario) -> Option<Mistake> {
         (share(it.links.duplicate), ("links", "duplicate", "a share, from 0 to 1")),
         (share(it.links.tail), ("links", "tail", "a share, from 0 to 1")),
         ((0.0..=0.5).contains(&it.clocks.drift), ("clocks", "drift", "a share, from 0 to 0.5")),
+        (
+            it.clocks.drift > 0.0 || it.faults.clock_drift.is_none(),
+            ("clocks", "drift", "clock_drift stays within it: more than 0"),
+        ),
     ])
 }
 
@@ -136,7 +145,7 @@ mod tests {
         let down = mistake("\n[links]", "\n[down]\nnodes = 4\nexpect = \"serves\"\n\n[links]");
         assert_eq!(down, "line 8, `down`: more nodes than there are");
         let rot = mistake("crash =", "rot =");
-        assert!(rot.starts_with("`damaged` is missing: rot, misdirect"), "{rot}");
+        assert!(rot.starts_with("`damaged` is missing: rot, rot_tail, misdirect"), "{rot}");
     }
 
     #[test]

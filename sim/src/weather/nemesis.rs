@@ -205,6 +205,12 @@ impl Nemesis {
                 self.shared.lock().rot(id);
                 self.hold(Held::Off, id, ms, move |it| it.start(id));
             }
+            Action::RotTail(id, ms) => {
+                drop(world);
+                self.stop(id, true);
+                self.shared.lock().rot_tail(id);
+                self.later(ms, move |it| it.start(id));
+            }
             Action::Misdirect(id) => world.node(id).trouble.misdirects = true,
             Action::LostNames(id, ms) => {
                 drop(world);
@@ -226,6 +232,7 @@ impl Nemesis {
                     it.shared.lock().node(id).clock.strobe(false);
                 });
             }
+            Action::Drift(id, thousandths) => world.drift(id, thousandths),
             Action::Down(id) => {
                 world.node(id).down = true;
                 drop(world);

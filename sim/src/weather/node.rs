@@ -18,8 +18,7 @@ pub(super) fn create(shared: &Shared, id: NodeId) -> NodeHandle {
 async fn live(shared: Shared, id: NodeId) {
     let (inbox, mut words) = mpsc::unbounded_channel();
     shared.lock().birth(id, inbox);
-    let period = shared.lock().node(id).clock.tick();
-    let mut next_tick = Instant::now() + period;
+    let mut next_tick = shared.lock().next_tick(id);
     loop {
         let left = next_tick.saturating_duration_since(Instant::now());
         let word = madsim::time::timeout(left, words.recv()).await;
@@ -39,7 +38,7 @@ async fn live(shared: Shared, id: NodeId) {
             Ok(None) => return,
             Err(_) => {
                 // One tick, however long it has been away.
-                next_tick = Instant::now() + period;
+                next_tick = world.next_tick(id);
                 if world.node(id).clock.is_frozen() {
                     continue;
                 }

@@ -71,12 +71,17 @@ pub enum Action {
     /// The power fails, and the last changes of names are undone; it comes back after
     /// so many ms.
     LostNames(NodeId, u64),
+    /// The power fails, and the last batch of the log has rotted, if a quorum holds it
+    /// without this node; it comes back after so many ms.
+    RotTail(NodeId, u64),
     /// The wall clock jumps by so many ms.
     Jump(NodeId, i64),
     /// The clocks stand still for so many ms.
     Freeze(NodeId, u64),
     /// The wall clock jumps to and fro, at every reading, for so many ms.
     Strobe(NodeId, u64),
+    /// From now on every tick takes so many thousandths longer than it should.
+    Drift(NodeId, i64),
     /// The power fails for good.
     Down(NodeId),
     /// A recipe's process does nothing for so many ms.
@@ -99,6 +104,9 @@ pub enum State {
     Installing,
     /// It has just been born, and puts right what its disk held.
     Recovering,
+    /// As the leader it has just committed the first entry of its term, and with it all
+    /// that earlier leaders had left.
+    Established,
 }
 
 /// A node that stays broken.
@@ -131,8 +139,14 @@ pub enum How {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Elected, Self::Writing, Self::Snapshotting, Self::Installing, Self::Recovering];
+    pub const ALL: [Self; 6] = [
+        Self::Elected,
+        Self::Writing,
+        Self::Snapshotting,
+        Self::Installing,
+        Self::Recovering,
+        Self::Established,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -142,6 +156,7 @@ impl State {
             Self::Snapshotting => "snapshotting",
             Self::Installing => "installing",
             Self::Recovering => "recovering",
+            Self::Established => "established",
         }
     }
 }
@@ -180,11 +195,13 @@ impl Action {
             Self::DiskError(_) => "disk-error",
             Self::NoSpace(..) => "no-space",
             Self::Rot(..) => "rot",
+            Self::RotTail(..) => "rot-tail",
             Self::Misdirect(_) => "misdirect",
             Self::LostNames(..) => "lost-names",
             Self::Jump(..) => "jump",
             Self::Freeze(..) => "freeze",
             Self::Strobe(..) => "strobe",
+            Self::Drift(..) => "drift",
             Self::Down(_) => "down",
             Self::PauseProcess(..) => "pause-process",
             Self::CrashProcess(..) => "crash-process",
@@ -206,12 +223,14 @@ impl Action {
             | Self::Stall(_, ms)
             | Self::NoSpace(_, ms)
             | Self::Rot(_, ms)
+            | Self::RotTail(_, ms)
             | Self::LostNames(_, ms)
             | Self::Freeze(_, ms)
             | Self::Strobe(_, ms)
             | Self::PauseProcess(_, ms)
             | Self::CrashProcess(_, ms) => *ms /= 2,
             Self::Jump(_, ms) => *ms /= 2,
+            Self::Drift(_, thousandths) => *thousandths /= 2,
             Self::DiskError(_) | Self::Misdirect(_) | Self::Down(_) => return None,
         }
         (half != *self).then_some(half)
@@ -243,11 +262,17 @@ impl fmt::Display for Action {
             Self::DiskError(node) => write!(f, "n{node}'s next disk operation fails"),
             Self::NoSpace(node, ms) => write!(f, "n{node}'s disk has no space for {ms} ms"),
             Self::Rot(node, ms) => write!(f, "crash n{node} for {ms} ms, its disk rots"),
+            Self::RotTail(node, ms) => {
+                write!(f, "crash n{node} for {ms} ms, the last batch of its log rots")
+            }
             Self::Misdirect(node) => write!(f, "n{node}'s next log write goes elsewhere"),
             Self::LostNames(node, ms) => write!(f, "crash n{node} for {ms} ms, names are lost"),
             Self::Jump(node, ms) => write!(f, "n{node}'s wall clock jumps {ms} ms"),
             Self::Freeze(node, ms) => write!(f, "n{node}'s clocks stand still for {ms} ms"),
             Self::Strobe(node, ms) => write!(f, "n{node}'s wall clock strobes for {ms} ms"),
+            Self::Drift(node, thousandths) => {
+                write!(f, "n{node}'s ticks take {thousandths} thousandths longer")
+            }
             Self::Down(node) => write!(f, "n{node} is down for good"),
             Self::PauseProcess(id, ms) => write!(f, "pause process {id} for {ms} ms"),
             Self::CrashProcess(id, ms) => write!(f, "crash process {id} for {ms} ms"),

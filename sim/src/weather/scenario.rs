@@ -155,6 +155,10 @@ pub struct Faults {
     /// The power fails, and some of what was durable has rotted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rot: Option<Fault>,
+    /// The power fails, and the last batch of the log has rotted, if a quorum holds it
+    /// without this node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rot_tail: Option<Fault>,
     /// A write goes to another place than it was meant for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub misdirect: Option<Fault>,
@@ -170,6 +174,9 @@ pub struct Faults {
     /// A wall clock jumps by up to `lasts_ms`, either way, for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_jump: Option<Fault>,
+    /// A node's ticks come faster or slower than before, within `clocks.drift`, for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_drift: Option<Fault>,
     /// A recipe's process does nothing for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process_pause: Option<Fault>,
@@ -180,7 +187,7 @@ pub struct Faults {
 
 impl Faults {
     /// Every fault by the name that files have for it.
-    pub(super) fn by_name(&self) -> [(&'static str, Option<Fault>); 24] {
+    pub(super) fn by_name(&self) -> [(&'static str, Option<Fault>); 26] {
         [
             ("partition", self.partition),
             ("one_way", self.one_way),
@@ -199,11 +206,13 @@ impl Faults {
             ("disk_error", self.disk_error),
             ("no_space", self.no_space),
             ("rot", self.rot),
+            ("rot_tail", self.rot_tail),
             ("misdirect", self.misdirect),
             ("lost_names", self.lost_names),
             ("clock_freeze", self.clock_freeze),
             ("clock_strobe", self.clock_strobe),
             ("clock_jump", self.clock_jump),
+            ("clock_drift", self.clock_drift),
             ("process_pause", self.process_pause),
             ("process_crash", self.process_crash),
         ]

@@ -30,7 +30,7 @@ use super::scenario::Scenario;
 use super::stream;
 use super::watcher::Waiting;
 use crate::check::Hint;
-use crate::check::ttl::{Pace, Shown};
+use crate::check::ttl::Shown;
 use crate::check::watches::Watching;
 use crate::disk::{Disk, Keep};
 use crate::history::{Answer, History, Server};
@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub watchings: Vec<Watching>,
     /// When any node first showed an event.
     pub shown: Shown,
+    /// The shortest tick of any node, from when on, in ns.
+    pub(super) shortest_ns: Vec<(u64, u64)>,
     pub properties: Properties,
     pub liar: Liar,
     /// The first thing that went wrong.
@@ -80,6 +82,8 @@ pub(crate) struct World {
     /// The oracles that had their say.
     pub judged: Vec<&'static str>,
     leader_terms: BTreeSet<u64>,
+    /// Terms of which an entry is committed.
+    established_terms: BTreeSet<u64>,
     pub journal: Journal,
     pub calm: bool,
     /// What stays broken in it.
@@ -137,6 +141,7 @@ impl World {
         let began = Instant::now();
         let sector = [8, 64, 512][stream(seed, "sector").random_range(0..3)];
         let clocks = Clock::draw(&scenario.clocks, config.tick_ms, scenario.nodes, seed);
+        let shortest_ns = clocks.iter().map(Clock::tick_ns).min().expect("there are nodes");
         let nodes = (1..=scenario.nodes).zip(clocks).map(|(id, clock)| Node {
             id,
             disk: Disk::with_sector(sector),
@@ -157,6 +162,7 @@ impl World {
             hint: Hint::new(config.genesis_index()),
             watchings: Vec::new(),
             shown: Shown::new(),
+            shortest_ns: vec![(0, shortest_ns)],
             properties: Properties::new(&config),
             liar: Liar::new(lie, seed, journal.clone()),
             failure: None,
@@ -165,6 +171,7 @@ impl World {
             observers: Observers::new(&config),
             judged: vec![NO_PANIC, "halt", "restart", "same events"],
             leader_terms: BTreeSet::new(),
+            established_terms: BTreeSet::new(),
             journal,
             calm: false,
             broken: BTreeSet::new(),
@@ -207,19 +214,6 @@ impl World {
     /// Whether a node leads, as it last said.
     pub fn leads(&mut self, id: NodeId) -> bool {
         self.node(id).alive.as_ref().is_some_and(|alive| alive.view.role == Role::Leader)
-    }
-
-    /// How fast time goes. How long a commit takes has no bound where messages
-    /// overtake each other: an entry that comes before the one in front of it is
-    /// refused, and sent again. But raft rests on its taking less than an election
-    /// timeout; unless disks take longer: an entry waits for the flight before it, the
-    /// making of a segment and its own flight, on the leader and then on a follower.
-    pub fn pace(&self) -> Pace {
-        let (shortest_ns, longest_ns) = Clock::extremes(self.nodes.iter().map(|node| node.clock));
-        let config = self.scenario.config(self.seed, 1);
-        let disks_ns = 6 * self.scenario.disks.delay_ms[1] * 1_000_000;
-        let commit_ns = disks_ns.max(longest_ns * u64::from(config.election_ticks));
-        Pace { tick_ms: config.tick_ms, shortest_ns, longest_ns, commit_ns }
     }
 
     /// What a node shows, if it runs.
@@ -332,8 +326,9 @@ impl World {
         self.journal.look(&alive.view, &view);
         self.observe(id, Observation::View(&view));
         self.learn(id, &view);
-        self.look_out(id, &view, outputs);
-        self.node(id).alive.as_mut().expect("it lives on").view = view;
+        let alive = self.node(id).alive.as_mut().expect("it lives on");
+        let before = std::mem::replace(&mut alive.view, view);
+        self.look_out(id, &before, outputs);
     }
 
     /// Every message travels as bytes.
@@ -424,9 +419,17 @@ impl World {
     }
 
     /// Tells those who wait for a node to come into a rare state.
-    fn look_out(&mut self, id: NodeId, view: &View, outputs: &[Output]) {
-        if view.role == Role::Leader && self.leader_terms.insert(view.term) {
+    fn look_out(&mut self, id: NodeId, before: &View, outputs: &[Output]) {
+        let view = self.view(id).expect("it lives on");
+        let leads = |view: &View| view.role == Role::Leader;
+        // A leader commits nothing but by an entry of its own term.
+        let commits = leads(before) && leads(view) && view.committed > before.committed;
+        let (leads, term) = (leads(view), view.term);
+        if leads && self.leader_terms.insert(term) {
             self.spring(State::Elected, id);
+        }
+        if commits && self.established_terms.insert(term) {
+            self.spring(State::Established, id);
         }
         for output in outputs {
             let Output::Disk { op, .. } = output else { continue };

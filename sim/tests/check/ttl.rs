@@ -9,8 +9,8 @@ use super::story::*;
 const MS: u64 = 1_000_000;
 
 /// Ticks of 100 ms take 90 to 110 on one node or another, a commit 50.
-const PACE: Pace =
-    Pace { tick_ms: 100, shortest_ns: 90 * MS, longest_ns: 110 * MS, commit_ns: 50 * MS };
+const PACE: Pace<'_> =
+    Pace { tick_ms: 100, shortest_ns: &[(0, 90 * MS)], longest_ns: 110 * MS, commit_ns: 50 * MS };
 
 /// How long 2 s are at least: 20 of the shortest ticks.
 const SHORTEST: u64 = 1_800 * MS;
@@ -30,7 +30,12 @@ fn calm(from_ns: u64, cluster_ms: u64, until_ns: u64) -> Calm {
 
 #[track_caller]
 fn judge_early(story: &Story, at: &[u64], is_early: bool) {
-    let judged = never_early(&story.history, &story.hint(), &shown(at), PACE);
+    judge_early_at(PACE, story, at, is_early);
+}
+
+#[track_caller]
+fn judge_early_at(pace: Pace<'_>, story: &Story, at: &[u64], is_early: bool) {
+    let judged = never_early(&story.history, &story.hint(), &shown(at), pace);
     match &judged {
         Err(Violation::Early { lived_ns, least_ns, .. }) => {
             assert!(is_early && lived_ns < least_ns, "{judged:?}");
@@ -62,6 +67,26 @@ fn a_key_that_goes_early() {
     let least = MS + SHORTEST;
     judge_early(&story(), &[2 * MS, least], false);
     judge_early(&story(), &[2 * MS, least - 1], true);
+}
+
+#[test]
+fn a_key_lives_by_the_ticks_of_its_own_time() {
+    // Given 20 ticks at 1 ms.
+    let faster = [(0, 90 * MS), (901 * MS, 50 * MS)];
+    let soon = [(0, 50 * MS), (MS, 90 * MS)];
+    let between = [(0, 90 * MS), (950 * MS, 80 * MS), (1_000 * MS, 90 * MS)];
+    for (shortest_ns, gone) in [
+        (&faster[..], 901 + 10 * 50),
+        (&soon, 1 + 1_800),
+        // 10 by 901 ms, one more at 950, another at 1,000, and 8 behind it.
+        (&between, 1_000 + 8 * 90),
+    ] {
+        let pace = Pace { shortest_ns, ..PACE };
+        judge_early_at(pace, &story(), &[2 * MS, gone * MS], false);
+        judge_early_at(pace, &story(), &[2 * MS, gone * MS - 1], true);
+    }
+    let (from, long) = (950 * MS, u64::MAX);
+    assert_eq!(Pace { shortest_ns: &faster, ..PACE }.shortest_life_ns(from, long), u64::MAX - from);
 }
 
 #[test]

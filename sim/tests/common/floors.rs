@@ -75,7 +75,8 @@ pub const FILES: &[(&str, &[(Probe, u64)])] = &[
             (QuorumRegained, 60),
         ],
     ),
-    ("five-damage", &[(StartRefused, 10)]),
+    ("five-clocks", &[(LeaderDrifted, 15)]),
+    ("five-damage", &[(StartRefused, 10), (TailForgotten, 10), (Amnesia, 2)]),
     (
         "five-duplicates",
         &[
@@ -129,7 +130,10 @@ pub const FILES: &[(&str, &[(Probe, u64)])] = &[
         ],
     ),
     ("soak-five", &[(TornTailCut, 5), (SnapshotReceived, 20), (CalmUnderOneLeader, 0)]),
-    ("three-damaged", &[(SnapshotReceived, 0), (CalmUnderOneLeader, 0), (StartRefused, 20)]),
+    (
+        "three-damaged",
+        &[(SnapshotReceived, 0), (CalmUnderOneLeader, 0), (StartRefused, 20), (Expired, 45)],
+    ),
     ("three-disk-errors", &[(Halted, 160)]),
     ("three-one-down", &[(TermLed, 20), (SnapshotReceived, 0)]),
     ("three-partitions", &[(CutOneWay, 35)]),
