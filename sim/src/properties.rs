@@ -14,12 +14,15 @@ mod halts;
 mod leader_completeness;
 mod log_matching;
 mod monotonic;
+mod names;
 mod promises;
 mod quorum;
 mod ready;
 mod snapshots_equal;
+mod stale;
 mod stamps;
 mod state_machine_safety;
+mod timeouts;
 mod votes;
 mod zombie;
 
@@ -97,6 +100,9 @@ impl Properties {
             Box::new(bounds::Bounds::new(config)),
             Box::<snapshots_equal::SnapshotsEqual>::default(),
             Box::<halts::Halts>::default(),
+            Box::<stale::Stale>::default(),
+            Box::<names::Names>::default(),
+            Box::new(timeouts::Timeouts::new(config)),
         ])
     }
 
