@@ -99,6 +99,9 @@ pub enum State {
     Installing,
     /// It has just been born, and puts right what its disk held.
     Recovering,
+    /// It has a received snapshot under its name, and its log is just told that this takes
+    /// the place of entries.
+    Replacing,
 }
 
 /// A node that stays broken.
@@ -131,8 +134,14 @@ pub enum How {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Elected, Self::Writing, Self::Snapshotting, Self::Installing, Self::Recovering];
+    pub const ALL: [Self; 6] = [
+        Self::Elected,
+        Self::Writing,
+        Self::Snapshotting,
+        Self::Installing,
+        Self::Recovering,
+        Self::Replacing,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -142,6 +151,7 @@ impl State {
             Self::Snapshotting => "snapshotting",
             Self::Installing => "installing",
             Self::Recovering => "recovering",
+            Self::Replacing => "replacing",
         }
     }
 }

@@ -109,6 +109,8 @@ pub(crate) struct Node {
     pub older: Option<Image>,
     /// Store index of the last event it has shown.
     shown: u64,
+    /// A received snapshot has its name, and the log has not been written since.
+    pub received: bool,
     /// Requests asked of it in all its lives: none of them shares its name.
     pub asked: RequestId,
 }
@@ -148,6 +150,7 @@ impl World {
             trouble: Trouble::new(began),
             older: None,
             shown: 0,
+            received: false,
             asked: 0,
         });
         Self {
@@ -432,7 +435,12 @@ impl World {
         for output in outputs {
             let Output::Disk { op, .. } = output else { continue };
             let state = match (op, op.file().as_str()) {
-                (DiskOp::Write { sync: true, .. }, name) if is_log(name) => State::Writing,
+                (DiskOp::Write { sync: true, .. }, name) if is_log(name) => {
+                    if std::mem::take(&mut self.node(id).received) {
+                        self.spring(State::Replacing, id);
+                    }
+                    State::Writing
+                }
                 (DiskOp::Create { .. }, "snapshot.own") => State::Snapshotting,
                 (DiskOp::Rename { .. }, "snapshot.received") => State::Installing,
                 _ => continue,
