@@ -202,6 +202,11 @@ fn one_entry_and_two_before_it() {
 }
 
 #[test]
+fn entries_sent_behind_another_place() {
+    breaks("log matching", vec![(1, out(2, append(1, (1, 1), 0, vec![entry(3, 1, "")])))]);
+}
+
+#[test]
 fn a_leader_without_a_majority() {
     breaks("a majority decides", vec![(3, vote(2, 1)), (1, leader(1, 1, 0))]);
 }
@@ -220,6 +225,10 @@ fn a_commit_without_a_majority() {
     let mut deposed = elected();
     deposed.push((1, follower(1, 3, 1)));
     breaks("a majority decides", deposed);
+    let mut counted = elected();
+    let old = append(2, (0, 0), 0, vec![entry(1, 1, "")]);
+    counted.extend([(1, out(2, old)), (2, out(1, append_ok(2, 1))), (1, leader(1, 2, 1))]);
+    breaks("a majority decides", counted);
     let mut rightly = elected();
     rightly.extend([(2, out(1, append_ok(2, 1))), (1, follower(1, 3, 1))]);
     assert_eq!(objection(rightly), None, "committed and deposed in one step");
