@@ -266,6 +266,8 @@ fn a_promise_before_it_is_durable() {
         (2, out(1, append_ok(3, 3))),
     ];
     assert_eq!(objection(cut), None, "what it would have cut off may be there yet");
+    let late = vec![born(), writes(1, (2, 1), 1), written(1), (2, out(3, append_ok(1, 2)))];
+    assert_eq!(objection(late), None, "a later leader has replaced it");
     let failed = || (2, Fact::In(Input::Disk { id: 1, result: Err(DiskError("full".into())) }));
     breaks(property, vec![born(), writes(1, (1, 1), 1), failed(), acknowledges(1)]);
 }
