@@ -15,6 +15,7 @@ mod leader_completeness;
 mod log_matching;
 mod monotonic;
 mod names;
+mod pre_votes;
 mod promises;
 mod quorum;
 mod ready;
@@ -103,6 +104,7 @@ impl Properties {
             Box::<stale::Stale>::default(),
             Box::<names::Names>::default(),
             Box::new(timeouts::Timeouts::new(config)),
+            Box::new(pre_votes::PreVotes::new(config.quorum())),
         ])
     }
 

@@ -202,6 +202,18 @@ fn one_entry_and_two_before_it() {
 }
 
 #[test]
+fn a_candidate_that_nobody_would_vote_for() {
+    let stands = || Fact::Seen(view(1, Role::Candidate, 2, 0));
+    let promise = |term| {
+        let reject = term == 1;
+        out(1, RaftMessage { reject, ..RaftMessage::new(RaftKind::RequestPreVoteResponse, term) })
+    };
+    breaks("pre-votes come first", vec![(1, stands())]);
+    breaks("pre-votes come first", vec![(2, promise(1)), (3, promise(3)), (1, stands())]);
+    assert_eq!(objection(vec![(2, promise(2)), (1, stands())]), None);
+}
+
+#[test]
 fn entries_sent_behind_another_place() {
     breaks("log matching", vec![(1, out(2, append(1, (1, 1), 0, vec![entry(3, 1, "")])))]);
 }
