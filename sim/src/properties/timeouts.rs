@@ -3,8 +3,8 @@
 //! again.
 //!
 //! Seen from how many ticks nodes wait that hear from no leader and no candidate between
-//! their birth and their first election. All of so many waits are equal by chance once in
-//! ten millions.
+//! their birth and their first election. So many waits are all equal by chance in one of
+//! some million runs.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use quorate_engine::{Config, Input, Message, NodeId, Role};
 
 use super::{Observation, Property, received};
 
-/// Waits that must not all be equal, of ten lengths there are.
+/// Waits that must not all be equal; of each there are nine lengths.
 const ALIKE: usize = 8;
 
 #[derive(Debug)]
