@@ -1,8 +1,8 @@
 //! Nobody raises the term before a majority has said that it would vote for it (raft
 //! dissertation, §9.6): a node that is cut off would depose the leader each time it is
-//! heard again.
+//! heard again. raft-rs counts late promises, too, that were meant for the term before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_engine::message::RaftKind;
 use quorate_engine::{NodeId, Role};
@@ -37,9 +37,12 @@ impl Property for PreVotes {
         }
         match what {
             Observation::View(view) if view.role == Role::Candidate => {
-                let voters = (view.term, node, 0)..=(view.term, node, NodeId::MAX);
-                let others = self.promised.range(voters).count();
                 let term = view.term;
+                let voters = [term - 1, term].into_iter().flat_map(|of| {
+                    let of = (of, node, 0)..=(of, node, NodeId::MAX);
+                    self.promised.range(of).map(|((.., voter), ())| voter)
+                });
+                let others = voters.collect::<BTreeSet<_>>().len();
                 if others + 1 >= self.quorum {
                     return Ok(());
                 }

@@ -209,7 +209,8 @@ fn a_candidate_that_nobody_would_vote_for() {
         out(1, RaftMessage { reject, ..RaftMessage::new(RaftKind::RequestPreVoteResponse, term) })
     };
     breaks("pre-votes come first", vec![(1, stands())]);
-    breaks("pre-votes come first", vec![(2, promise(1)), (3, promise(3)), (1, stands())]);
+    let elsewhen = vec![(2, promise(1)), (2, promise(3)), (1, stands())];
+    breaks("pre-votes come first", elsewhen);
     assert_eq!(objection(vec![(2, promise(2)), (1, stands())]), None);
 }
 
