@@ -14,12 +14,16 @@ mod halts;
 mod leader_completeness;
 mod log_matching;
 mod monotonic;
+mod names;
+mod pre_votes;
 mod promises;
 mod quorum;
 mod ready;
 mod snapshots_equal;
+mod stale;
 mod stamps;
 mod state_machine_safety;
+mod timeouts;
 mod votes;
 mod zombie;
 
@@ -102,6 +106,10 @@ impl Properties {
             Box::new(bounds::Bounds::new(config)),
             Box::<snapshots_equal::SnapshotsEqual>::default(),
             Box::<halts::Halts>::default(),
+            Box::<stale::Stale>::default(),
+            Box::<names::Names>::default(),
+            Box::new(timeouts::Timeouts::new(config)),
+            Box::new(pre_votes::PreVotes::new(config.quorum())),
         ])
     }
 

@@ -114,6 +114,7 @@ impl Life {
                 let outlived = forwarded.is_some_and(|term| term < at.raft_term);
                 probes.hit_if(Probe::WriteOutlivedLeader, outlived);
             }
+            Outcome::Done(Done::Published) => probes.hit(Probe::NamePublished),
             Outcome::Done(Done::Readable { .. }) => probes.hit_if(Probe::ReadOnFollower, !leads),
             Outcome::Refused(Refused::LeaderChanged) => probes.hit(Probe::LeaderChanged),
             Outcome::Refused(Refused::NoLeader) => {

@@ -119,6 +119,7 @@ probes! {
         ReadWaited "read-waited" "A read was confirmed at an index that was not yet applied."
         ReadLostLeader "read-lost-leader" "A read waited, and lost its leader."
         ReadTimedOut "read-timed-out" "A read was not confirmed by its deadline."
+        NamePublished "name-published" "A member made its name known to the cluster."
         ReadMisdirected "read-misdirected" "A round of reads was asked of one that did not lead."
     }
     "tree" {

@@ -337,6 +337,15 @@ fn forwarded_writes_go_astray() {
 }
 
 #[test]
+fn a_name_is_known_once_the_cluster_says_so() {
+    let probes = watching(|it| {
+        it.answers(2, 1, Outcome::Refused(Refused::NoLeader));
+        it.answers(2, 2, Outcome::Done(Done::Published));
+    });
+    hit(&probes, &["clients"], &[(Probe::NoLeader, 1), (Probe::NamePublished, 1)]);
+}
+
+#[test]
 fn a_read_loses_its_leader_only_if_it_had_one() {
     let probes = watching(|it| {
         let refused = || Outcome::Refused(Refused::NoLeader);

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_engine::message::{RaftKind, RaftMessage};
+use quorate_engine::message::{Chunk, RaftKind, RaftMessage};
 use quorate_engine::{Input, Message, NodeId};
 
 use super::{Observation, Property, received, sent, shown, trim};
@@ -38,7 +38,7 @@ impl Property for Acknowledged {
     fn observe(&mut self, node: NodeId, what: &Observation<'_>) -> Result<(), String> {
         let node = self.nodes.entry(node).or_default();
         if let Observation::In(Input::Peer { message: Message::Chunk(chunk), .. }) = what {
-            node.follow(chunk.term);
+            node.collect(chunk);
         }
         if let Observation::Forgot { from } = what {
             node.index = node.index.min(from - 1);
@@ -67,6 +67,14 @@ impl Node {
                 self.candidates.insert(from, (raft.log_term, raft.index));
             }
             _ => {}
+        }
+    }
+
+    /// What a snapshot holds is acknowledged as entries are.
+    fn collect(&mut self, chunk: &Chunk) {
+        self.follow(chunk.term);
+        if chunk.term == self.term {
+            self.shown.insert(chunk.index, chunk.index_term);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Log matching (raft paper, figure 3 and §5.3): if two logs contain an entry
 //! with the same index and term, they are identical up to it.
 //!
-//! Looked at one entry at a time, as leaders send them: index and term decide
-//! the data and the term of the entry before; the rest follows by induction.
+//! Looked at one entry at a time, as leaders send them, without a gap: index and term
+//! decide the data and the term of the entry before; the rest follows by induction.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,12 @@ impl Property for LogMatching {
         if raft.kind != RaftKind::Append {
             return Ok(());
         }
-        let mut term_before = raft.log_term;
+        let (mut before, mut term_before) = (raft.index, raft.log_term);
         for entry in &raft.entries {
+            if entry.index != before + 1 {
+                return Err(format!("entry {} is sent behind entry {before}", entry.index));
+            }
+            before = entry.index;
             self.compare(
                 (entry.index, entry.term),
                 Known { data: xxh3_64(&entry.data), term_before },

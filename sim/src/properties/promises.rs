@@ -51,7 +51,10 @@ impl Promises {
                 let index = self.acks.entry((raft.term, node)).or_default();
                 *index = raft.index.max(*index);
                 trim(&mut self.acks);
-                of.judge(of.holds(raft.index), || format!("what it acknowledges, {}", raft.index))
+                // What it took in an earlier term a later leader may have replaced before it
+                // was written: the majority that elected that one never had it.
+                let kept = of.term > raft.term || of.holds(raft.index);
+                of.judge(kept, || format!("what it acknowledges, {}", raft.index))
             }
             _ => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! Nothing is decided without a majority (raft paper, §5.2 and §5.3): a leader
 //! was given a majority of votes, and what it commits was acknowledged in its
-//! term by a majority, itself among them. Everybody else only repeats. (A leader
+//! term by a majority, itself among them, and is an entry of its own term (§5.4.2):
+//! earlier ones come with it. Everybody else only repeats. (A leader
 //! that commits something and hears of its successor in one step is seen to believe
 //! it as a follower.)
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use quorate_engine::message::RaftKind;
 use quorate_engine::{NodeId, Role, View};
 
-use super::{Observation, Property, sent, trim};
+use super::{Observation, Property, sent, shown, trim};
 
 #[derive(Debug)]
 pub(super) struct Quorum {
@@ -18,6 +19,8 @@ pub(super) struct Quorum {
     votes: BTreeMap<(u64, NodeId), NodeId>,
     /// By (term, follower): the highest index acknowledged.
     acks: BTreeMap<(u64, NodeId), u64>,
+    /// By (term of a leader, index): the term of the entry that it showed there.
+    shown: BTreeMap<(u64, u64), u64>,
     /// The highest index that a leader has rightly committed.
     committed: u64,
     /// By node: the term in which it led when it was last seen.
@@ -30,6 +33,7 @@ impl Quorum {
             quorum,
             votes: BTreeMap::new(),
             acks: BTreeMap::new(),
+            shown: BTreeMap::new(),
             committed: 0,
             led: BTreeMap::new(),
         }
@@ -64,6 +68,11 @@ impl Quorum {
                 self.votes.insert((raft.term, node), to);
                 trim(&mut self.votes);
             }
+            RaftKind::Append => {
+                let term = raft.term;
+                self.shown.extend(shown(raft).map(|(index, of)| ((term, index), of)));
+                trim(&mut self.shown);
+            }
             RaftKind::AppendResponse => {
                 let index = self.acks.entry((raft.term, node)).or_default();
                 *index = raft.index.max(*index);
@@ -94,7 +103,14 @@ impl Quorum {
         self.committed = view.committed;
         let acks = of_term(&self.acks, term);
         let holders = acks.filter(|index| **index >= view.committed).count();
-        self.majority(holders, || format!("commits {}", view.committed))
+        self.majority(holders, || format!("commits {}", view.committed))?;
+        match self.shown.get(&(term, view.committed)).filter(|of| **of < term) {
+            Some(of) if led == Some(term) => Err(format!(
+                "commits {}@{of} in term {term}, which counting does not",
+                view.committed
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn majority(&self, others: usize, does: impl Fn() -> String) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quorate_engine::codec::Encode;
 use quorate_engine::command::{Command, Do, Origin, Stamp};
-use quorate_engine::message::{RaftKind, RaftMessage};
+use quorate_engine::message::{Chunk, RaftKind, RaftMessage};
 use quorate_engine::tree::{Cleared, Path, Tree, Watch};
 use quorate_engine::{
     Change, Content, DiskError, DiskOp, Done, Entry, FileName, Lost, Member, Outcome, Refused,
@@ -204,6 +204,24 @@ fn one_entry_and_two_before_it() {
 }
 
 #[test]
+fn a_candidate_that_nobody_would_vote_for() {
+    let stands = || Fact::Seen(view(1, Role::Candidate, 2, 0));
+    let promise = |term| {
+        let reject = term == 1;
+        out(1, RaftMessage { reject, ..RaftMessage::new(RaftKind::RequestPreVoteResponse, term) })
+    };
+    breaks("pre-votes come first", vec![(1, stands())]);
+    let elsewhen = vec![(2, promise(1)), (2, promise(3)), (1, stands())];
+    breaks("pre-votes come first", elsewhen);
+    assert_eq!(objection(vec![(2, promise(2)), (1, stands())]), None);
+}
+
+#[test]
+fn entries_sent_behind_another_place() {
+    breaks("log matching", vec![(1, out(2, append(1, (1, 1), 0, vec![entry(3, 1, "")])))]);
+}
+
+#[test]
 fn a_leader_without_a_majority() {
     breaks("a majority decides", vec![(3, vote(2, 1)), (1, leader(1, 1, 0))]);
 }
@@ -222,6 +240,10 @@ fn a_commit_without_a_majority() {
     let mut deposed = elected();
     deposed.push((1, follower(1, 3, 1)));
     breaks("a majority decides", deposed);
+    let mut counted = elected();
+    let old = append(2, (0, 0), 0, vec![entry(1, 1, "")]);
+    counted.extend([(1, out(2, old)), (2, out(1, append_ok(2, 1))), (1, leader(1, 2, 1))]);
+    breaks("a majority decides", counted);
     let mut rightly = elected();
     rightly.extend([(2, out(1, append_ok(2, 1))), (1, follower(1, 3, 1))]);
     assert_eq!(objection(rightly), None, "committed and deposed in one step");
@@ -269,6 +291,8 @@ fn a_promise_before_it_is_durable() {
         acknowledges(2),
     ];
     breaks(property, forgets);
+    let late = vec![born(), writes(1, (2, 1), 1), written(1), (2, out(3, append_ok(1, 2)))];
+    assert_eq!(objection(late), None, "a later leader has replaced it");
     let failed = || (2, Fact::In(Input::Disk { id: 1, result: Err(DiskError("full".into())) }));
     breaks(property, vec![born(), writes(1, (1, 1), 1), failed(), acknowledges(1)]);
 }
@@ -323,6 +347,12 @@ fn an_acknowledged_entry_forgotten() {
     let forgot = |from| with(vec![Fact::Forgot(from), out(3, vote_request(2, (0, 0)))]);
     breaks(name, forgot(2));
     assert_eq!(objection(forgot(1)), None, "damage has taken it, and others hold it");
+    let (bytes, last) = (Bytes::new(), true);
+    let chunk = Chunk { term: 3, index: 5, index_term: 2, offset: 0, bytes, last };
+    let collects = Fact::In(Input::Peer { from: 3, message: Message::Chunk(chunk) });
+    // What was behind the snapshot in an earlier term went with it.
+    let stands = out(3, vote_request(4, (9, 1)));
+    breaks(name, with(vec![collects, out(3, append_ok(3, 5)), stands]));
     let later = append(2, (0, 0), 0, vec![]);
     let replaced = with(vec![arrives(3, later), out(3, vote_request(3, (0, 0)))]);
     assert_eq!(objection(replaced), None, "a later leader may have replaced it");
@@ -518,4 +548,53 @@ fn a_node_that_goes_on_after_its_disk_failed() {
     let halt = quorate_engine::Halt::Disk { file: FileName::new("wal-1"), error: error.clone() };
     let halts = vec![failed(), (1, Fact::Out(Output::Halt(halt))), (1, follower(1, 1, 0))];
     assert_eq!(objection(halts), None);
+}
+
+#[test]
+fn a_leader_of_an_earlier_term_that_is_not_told() {
+    let heard = || vec![(1, follower(1, 3, 0)), (1, arrives(2, append(2, (0, 0), 0, vec![])))];
+    let and = |facts: Vec<Fact>| {
+        let facts = facts.into_iter().map(|fact| (1, fact));
+        heard().into_iter().chain(facts).collect::<Vec<_>>()
+    };
+    let later = || follower(1, 3, 0);
+    breaks("a stale leader is told", and(vec![later()]));
+    breaks("a stale leader is told", and(vec![out(3, append_ok(3, 0)), later()]));
+    assert_eq!(objection(and(vec![out(2, append_ok(3, 0)), later()])), None);
+    let op = DiskOp::Remove { file: FileName::new("wal-1") };
+    let flies = Fact::Out(Output::Disk { id: 1, op });
+    assert_eq!(objection(and(vec![flies, later()])), None, "the answer waits for the disk");
+}
+
+#[test]
+fn two_rounds_of_reads_of_one_name() {
+    let read = |name: &'static str| {
+        let entries = vec![entry(0, 0, name)];
+        RaftMessage { entries, ..RaftMessage::new(RaftKind::ReadIndex, 0) }
+    };
+    let beat = |name: &'static str| {
+        let context = name.into();
+        RaftMessage { context, ..RaftMessage::new(RaftKind::Heartbeat, 1) }
+    };
+    let name = "names are used once";
+    breaks(name, vec![(1, out(3, read("a"))), (1, out(3, read("b"))), (2, out(3, read("a")))]);
+    breaks(name, vec![(3, out(1, beat("a"))), (1, out(3, read("a")))]);
+    let asked = vec![(1, out(3, read("a"))), (3, out(1, beat("a"))), (3, out(2, beat("a")))];
+    assert_eq!(objection(asked), None);
+}
+
+#[test]
+fn nodes_that_all_wait_alike() {
+    let life = |ticks: usize| {
+        let born = Fact::Born(view(1, Role::Follower, 1, 0));
+        let waits = std::iter::repeat_with(tick).take(ticks);
+        let stands = Fact::Seen(view(1, Role::PreCandidate, 1, 0));
+        std::iter::once(born).chain(waits).chain([stands]).map(|fact| (1, fact))
+    };
+    let lives = |ticks: [usize; 8]| ticks.into_iter().flat_map(life).collect::<Vec<_>>();
+    breaks("election timeouts are drawn", lives([12; 8]));
+    assert_eq!(objection(lives([12, 12, 12, 12, 12, 12, 12, 13])), None);
+    let mut heard = lives([12; 8]);
+    heard.insert(5, (1, arrives(2, append(1, (0, 0), 0, vec![]))));
+    assert_eq!(objection(heard), None, "the first began to wait anew");
 }

@@ -147,7 +147,7 @@ fn of_weather(scenario: &Scenario) -> Vec<String> {
     say(
         true,
         "skipped: engine.catch_up_entries, segment_bytes, chunk_bytes, forward_window, \
-         max_pending_writes: no flag sets them",
+         max_pending_writes, max_append_bytes: no flag sets them",
     );
     let window = format!(
         "otherwise: engine.history_events: {WINDOW}, since the certificate is a watch of everything"

@@ -71,6 +71,11 @@ pub(super) fn is_log(name: &str) -> bool {
     name.starts_with("wal")
 }
 
+/// Whether this gives a received snapshot its name.
+fn is_received(op: &DiskOp) -> bool {
+    matches!(op, DiskOp::Rename { from, .. } if from.as_str() == "snapshot.received")
+}
+
 fn is_log_write(op: &DiskOp) -> bool {
     match op {
         DiskOp::Write { file, bytes, sync: true, .. } => is_log(file.as_str()) && !bytes.is_empty(),
@@ -119,11 +124,14 @@ impl World {
     fn complete(&mut self, id: NodeId, op: u64, early: bool) {
         let drops = self.liar.rarely_tells(Lie::DroppedWrite, id);
         let result = self.trouble(id, op).unwrap_or_else(|| {
-            let disk = &mut self.node(id).disk;
+            let node = self.node(id);
+            let disk = &mut node.disk;
             disk.pretend(early);
-            let is_write = disk
-                .pending()
-                .any(|(pending, it)| pending == op && matches!(it, DiskOp::Write { .. }));
+            let under_way = |is: fn(&DiskOp) -> bool| {
+                disk.pending().any(|(pending, it)| pending == op && is(it))
+            };
+            let is_write = under_way(|it| matches!(it, DiskOp::Write { .. }));
+            node.received |= under_way(is_received);
             let result = if drops && is_write {
                 disk.skip(op);
                 Ok(())
@@ -193,7 +201,7 @@ impl World {
         if let Some(misplaced) = node.trouble.misplaced.take() {
             node.disk.make_good(misplaced);
         }
-        node.trouble.failed = false;
+        (node.trouble.failed, node.received) = (false, false);
         let mercy: &mut dyn Mercy = &mut Chance(&mut rng);
         if power {
             node.disk.crash(mercy)

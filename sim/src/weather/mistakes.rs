@@ -108,6 +108,7 @@ fn ranges(it: &Scenario) -> Option<Mistake> {
         (some(engine.history_events), ("engine", "history_events", SOME)),
         (some(engine.forward_window), ("engine", "forward_window", SOME)),
         (some(engine.max_pending_writes), ("engine", "max_pending_writes", SOME)),
+        (some(engine.max_append_bytes), ("engine", "max_append_bytes", SOME)),
     ])
 }
 

@@ -42,6 +42,7 @@ async fn live(shared: Shared, id: NodeId) {
                 if world.node(id).clock.is_frozen() {
                     continue;
                 }
+                world.publish(id);
                 let since = world.began.elapsed();
                 let wall_ms = world.node(id).clock.wall_ms(since);
                 let leads = world.leads(id);

@@ -107,6 +107,9 @@ pub enum State {
     /// As the leader it has just committed the first entry of its term, and with it all
     /// that earlier leaders had left.
     Established,
+    /// It has a received snapshot under its name, and its log is just told that this takes
+    /// the place of entries.
+    Replacing,
 }
 
 /// A node that stays broken.
@@ -139,13 +142,14 @@ pub enum How {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Elected,
         Self::Writing,
         Self::Snapshotting,
         Self::Installing,
         Self::Recovering,
         Self::Established,
+        Self::Replacing,
     ];
 
     /// Its name.
@@ -157,6 +161,7 @@ impl State {
             Self::Installing => "installing",
             Self::Recovering => "recovering",
             Self::Established => "established",
+            Self::Replacing => "replacing",
         }
     }
 }

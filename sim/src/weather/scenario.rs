@@ -280,6 +280,8 @@ pub struct Tweaks {
     pub forward_window: [u64; 2],
     /// Writes of one node's clients under way at once, drawn from this range.
     pub max_pending_writes: [u64; 2],
+    /// Bytes of entries in one append, drawn from this range: a single entry may have more.
+    pub max_append_bytes: [u64; 2],
 }
 
 impl Default for Links {
@@ -305,6 +307,7 @@ impl Default for Tweaks {
             history_events: [64, 128],
             forward_window: [16, 64],
             max_pending_writes: [3, 64],
+            max_append_bytes: [1, 4096],
         }
     }
 }
@@ -362,6 +365,7 @@ impl Scenario {
         config.forward_window = usize::try_from(draw(tweaks.forward_window)).expect("small");
         config.max_pending_writes =
             usize::try_from(draw(tweaks.max_pending_writes)).expect("small");
+        config.max_append_bytes = draw(tweaks.max_append_bytes);
         config
     }
 }

@@ -117,6 +117,8 @@ pub(crate) struct Node {
     pub older: Option<Image>,
     /// Store index of the last event it has shown.
     shown: u64,
+    /// A received snapshot has its name, and the log has not been written since.
+    pub received: bool,
     /// Requests asked of it in all its lives: none of them shares its name.
     pub asked: RequestId,
 }
@@ -129,6 +131,15 @@ pub(crate) struct Alive {
     waiting: BTreeMap<RequestId, (Option<Read>, oneshot::Sender<Answer>)>,
     pub watches: BTreeMap<RequestId, Waiting>,
     queued: usize,
+    name: Name,
+}
+
+/// How far a process is with making its name known.
+#[derive(Clone, Copy, PartialEq)]
+enum Name {
+    Unknown,
+    Asked(RequestId),
+    Known,
 }
 
 /// Messages that wait for a node at most; what comes beyond is dropped.
@@ -152,6 +163,7 @@ impl World {
             trouble: Trouble::new(began),
             older: None,
             shown: 0,
+            received: false,
             asked: 0,
         });
         Self {
@@ -248,7 +260,9 @@ impl World {
                 let view = engine.view();
                 let (waiting, watches) = Default::default();
                 let seen = view.clone();
-                node.alive = Some(Alive { engine, inbox, view: seen, waiting, watches, queued: 0 });
+                let (queued, name) = (0, Name::Unknown);
+                node.alive =
+                    Some(Alive { engine, inbox, view: seen, waiting, watches, queued, name });
                 let life = node.life;
                 self.journal.record(|| What::Born(id, life, Standing::of(&view)));
                 self.observe(id, Observation::Born(&view));
@@ -265,11 +279,13 @@ impl World {
         }
     }
 
-    /// A process makes its name known, if somebody listens.
-    fn publish(&mut self, id: NodeId) {
+    /// A process makes its name known, and tries again until it is.
+    pub fn publish(&mut self, id: NodeId) {
         let node = self.node(id);
+        let Some(alive) = node.alive.as_mut().filter(|it| it.name == Name::Unknown) else { return };
         node.asked += 1;
         let (request, life) = (node.asked, node.life);
+        alive.name = Name::Asked(request);
         let client_urls = vec![format!("http://n{id}:{life}")];
         let request_of = Request::Publish(Attributes { name: format!("n{id}"), client_urls });
         self.tell(id, Input::Client { id: request, request: request_of });
@@ -402,6 +418,11 @@ impl World {
     fn reply(&mut self, id: NodeId, request: RequestId, outcome: Outcome) {
         let outcome = self.liar.reply(outcome, id);
         let Some(alive) = &mut self.node(id).alive else { return };
+        if alive.name == Name::Asked(request) {
+            let known = outcome == Outcome::Done(Done::Published);
+            alive.name = if known { Name::Known } else { Name::Unknown };
+            return;
+        }
         if let Some(waiting) = alive.watches.remove(&request) {
             return self.watched(waiting, outcome);
         }
@@ -434,7 +455,12 @@ impl World {
         for output in outputs {
             let Output::Disk { op, .. } = output else { continue };
             let state = match (op, op.file().as_str()) {
-                (DiskOp::Write { sync: true, .. }, name) if is_log(name) => State::Writing,
+                (DiskOp::Write { sync: true, .. }, name) if is_log(name) => {
+                    if std::mem::take(&mut self.node(id).received) {
+                        self.spring(State::Replacing, id);
+                    }
+                    State::Writing
+                }
                 (DiskOp::Create { .. }, "snapshot.own") => State::Snapshotting,
                 (DiskOp::Rename { .. }, "snapshot.received") => State::Installing,
                 _ => continue,

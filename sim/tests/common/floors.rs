@@ -10,6 +10,7 @@ use quorate_sim::probes::Probe::{self, *};
 /// Of every storm, if its file does not say otherwise.
 const STORM: &[(Probe, u64)] = &[
     (TermLed, 25),
+    (NamePublished, 30),
     (SnapshotReceived, 3),
     (Forwarded, 500),
     (WatchShown, 200),
