@@ -169,11 +169,14 @@ probes! {
         QuorumLost "quorum-lost" "So many nodes were down that the rest was no majority."
         QuorumRegained "quorum-regained" "So many nodes came back that there was a majority again."
         AllDown "all-down" "All nodes were down at once."
-        Ambushed "ambushed" "A node lost its power just as it came into a state that seldom lasts."
+        Ambushed "ambushed" "A node lost its power, or was stranded, just as it came into a state that seldom lasts."
         LeaderFrozen "leader-frozen" "The leader's clocks stood still."
         LeaderDrifted "leader-drifted" "The leader's clocks came to go faster or slower."
         Halted "halted" "A node halted."
         Amnesia "amnesia" "A node halted for good, for its leader knew it to have held more."
+        Rotted "rotted" "Something that a node had durable rotted."
+        Misdirected "misdirected" "A log write went to another place than it was meant for."
+        NamesLost "names-lost" "A node lost the last changes of names."
         StartRefused "start-refused" "A node refused to start on what its disk held."
     }
     "recipes" {

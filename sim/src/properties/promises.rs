@@ -3,7 +3,7 @@
 //! those that a leader needs its own copy of to commit. Seen from what was given to the
 //! disk to write, and what the disk has said is done, with no crash needed to tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_engine::message::{RaftKind, RaftMessage};
 use quorate_engine::{DiskId, DiskOp, Input, NodeId, Output, Role, View};
@@ -26,12 +26,14 @@ struct Node {
     /// Whether all that it ever wrote was seen.
     known: bool,
     flying: BTreeMap<DiskId, Batch>,
-    term: u64,
-    vote: NodeId,
+    /// Its term and vote.
+    vote: (u64, NodeId),
+    /// The same, as far as the disk has said that they are there.
+    certain: (u64, NodeId),
     /// Everything up to here counts as held.
     floor: u64,
-    /// Term by index, from there on.
-    log: BTreeMap<u64, u64>,
+    /// What counts as held from there on.
+    log: BTreeSet<u64>,
     committed: u64,
 }
 
@@ -44,7 +46,7 @@ impl Promises {
         let of = self.nodes.entry(node).or_default();
         match raft.kind {
             RaftKind::RequestVoteResponse if !raft.reject => {
-                let kept = of.term > raft.term || (of.term, of.vote) == (raft.term, to);
+                let kept = of.vote.0 > raft.term || of.vote == (raft.term, to);
                 of.judge(kept, || format!("its vote for n{to} in term {}", raft.term))
             }
             RaftKind::AppendResponse if !raft.reject => {
@@ -53,7 +55,7 @@ impl Promises {
                 trim(&mut self.acks);
                 // What it took in an earlier term a later leader may have replaced before it
                 // was written: the majority that elected that one never had it.
-                let kept = of.term > raft.term || of.holds(raft.index);
+                let kept = of.vote.0 > raft.term || of.holds(raft.index);
                 of.judge(kept, || format!("what it acknowledges, {}", raft.index))
             }
             _ => Ok(()),
@@ -85,8 +87,11 @@ impl Property for Promises {
         let of = self.nodes.entry(node);
         match what {
             Observation::Born(view) => {
-                of.or_insert_with(|| Node { known: view.term == 0, ..Node::default() }).committed =
-                    0;
+                let of = of.or_insert_with(|| Node { known: view.term == 0, ..Node::default() });
+                of.committed = 0;
+                if view.term < of.vote.0 {
+                    of.vote = of.certain;
+                }
             }
             Observation::In(Input::Disk { id, result: Ok(()) }) => of.or_default().done(*id),
             Observation::Out(Output::Disk { id, op }) => of.or_default().starts(*id, op),
@@ -107,8 +112,11 @@ impl Node {
         Err(format!("{} is not durable: {:?} are under way", what(), self.flying))
     }
 
+    /// What is being replaced is not held.
     fn holds(&self, index: u64) -> bool {
-        index <= self.floor || self.log.contains_key(&index)
+        let mut items = self.flying.values().flat_map(|batch| &batch.items);
+        let replaced = |item: &Item| matches!(item, Item::Entry { index: at, .. } if *at <= index);
+        index <= self.floor || self.log.contains(&index) && !items.any(replaced)
     }
 
     fn starts(&mut self, id: DiskId, op: &DiskOp) {
@@ -122,6 +130,7 @@ impl Node {
 
     fn done(&mut self, id: DiskId) {
         if let Some(batch) = self.flying.remove(&id) {
+            self.certain = (batch.term, batch.vote);
             self.take(batch, true);
         }
     }
@@ -132,14 +141,14 @@ impl Node {
 
     /// What it cuts off or replaces is gone for certain only if it has happened for certain.
     fn take(&mut self, batch: Batch, certain: bool) {
-        (self.term, self.vote) = (batch.term, batch.vote);
+        self.vote = (batch.term, batch.vote);
         for item in batch.items {
             match item {
-                Item::Entry { index, term } => {
+                Item::Entry { index, .. } => {
                     if certain {
                         self.log.split_off(&index);
                     }
-                    self.log.insert(index, term);
+                    self.log.insert(index);
                 }
                 Item::Snapshot { index } => {
                     self.floor = self.floor.max(index);
@@ -150,7 +159,7 @@ impl Node {
             }
         }
         while self.log.len() > WINDOW {
-            self.floor = self.log.pop_first().map_or(self.floor, |(index, _)| index);
+            self.floor = self.log.pop_first().unwrap_or(self.floor);
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Quorum {
     shown: BTreeMap<(u64, u64), u64>,
     /// The highest index that a leader has rightly committed.
     committed: u64,
+    /// By node: what it knew to be committed when it was last seen.
+    known: BTreeMap<NodeId, u64>,
     /// By node: the term in which it led when it was last seen.
     led: BTreeMap<NodeId, u64>,
 }
@@ -35,6 +37,7 @@ impl Quorum {
             acks: BTreeMap::new(),
             shown: BTreeMap::new(),
             committed: 0,
+            known: BTreeMap::new(),
             led: BTreeMap::new(),
         }
     }
@@ -50,6 +53,7 @@ impl Property for Quorum {
             Observation::Born(view) | Observation::View(view) => self.look(node, view),
             Observation::Died => {
                 self.led.remove(&node);
+                self.known.remove(&node);
                 Ok(())
             }
             _ => {
@@ -90,7 +94,10 @@ impl Quorum {
             let voters = votes.filter(|candidate| **candidate == node).count();
             self.majority(voters, || format!("leads in term {}", view.term))?;
         }
-        if view.committed <= self.committed {
+        let known = self.known.insert(node, view.committed).unwrap_or_default();
+        // Also what another has committed before, a leader must find out for itself.
+        let leads_on = leads && led == Some(view.term) && view.committed > known;
+        if view.committed <= self.committed && !leads_on {
             return Ok(());
         }
         let term = if leads { Some(view.term) } else { led };
@@ -100,7 +107,7 @@ impl Quorum {
                 view.committed, self.committed
             ));
         };
-        self.committed = view.committed;
+        self.committed = view.committed.max(self.committed);
         let acks = of_term(&self.acks, term);
         let holders = acks.filter(|index| **index >= view.committed).count();
         self.majority(holders, || format!("commits {}", view.committed))?;

@@ -247,6 +247,16 @@ fn a_commit_without_a_majority() {
     let mut rightly = elected();
     rightly.extend([(2, out(1, append_ok(2, 1))), (1, follower(1, 3, 1))]);
     assert_eq!(objection(rightly), None, "committed and deposed in one step");
+    let twice = vec![
+        (2, vote(1, 1)),
+        (1, leader(1, 1, 0)),
+        (2, out(1, append_ok(1, 5))),
+        (1, leader(1, 1, 5)),
+        (3, vote(2, 2)),
+        (2, leader(2, 2, 0)),
+        (2, leader(2, 2, 4)),
+    ];
+    breaks("a majority decides", twice);
 }
 
 #[test]
@@ -291,6 +301,19 @@ fn a_promise_before_it_is_durable() {
         acknowledges(2),
     ];
     breaks(property, forgets);
+    let replacing = vec![
+        born(),
+        writes(1, (1, 1), 1),
+        written(1),
+        writes(2, (2, 3), 1),
+        (2, out(3, append_ok(2, 1))),
+    ];
+    breaks(property, replacing);
+    let again = |term| (2, Fact::Born(view(2, Role::Follower, term, 0)));
+    let voted =
+        |term| vec![born(), writes(1, (1, 1), 0), (2, Fact::Died), again(term), (2, vote(1, 1))];
+    breaks(property, voted(0));
+    assert_eq!(objection(voted(1)), None, "it has got there");
     let late = vec![born(), writes(1, (2, 1), 1), written(1), (2, out(3, append_ok(1, 2)))];
     assert_eq!(objection(late), None, "a later leader has replaced it");
     let failed = || (2, Fact::In(Input::Disk { id: 1, result: Err(DiskError("full".into())) }));

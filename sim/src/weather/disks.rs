@@ -160,6 +160,8 @@ impl World {
             trouble.log_write(disk, op, &mut rng)
         };
         self.damage_rng = rng;
+        // Nothing else goes well and is not done here.
+        self.observers.probes.hit_if(Probe::Misdirected, done == Some(Ok(())));
         done
     }
 
@@ -223,6 +225,7 @@ impl World {
         node.trouble.damaged |= rotten.is_some();
         self.damage_rng = rng;
         if let Some((file, place)) = rotten {
+            self.observers.probes.hit(Probe::Rotted);
             self.journal.record(|| What::Suffers(id, format!("{file} rots at {place:?}")));
         }
     }
@@ -260,6 +263,7 @@ impl World {
         let undone = node.disk.undo_names(most, spare.as_ref());
         if undone > 0 {
             node.trouble.damaged = true;
+            self.observers.probes.hit(Probe::NamesLost);
             let what = || format!("its last {undone} changes of names are undone");
             self.journal.record(|| What::Suffers(id, what()));
         }

@@ -77,7 +77,17 @@ pub const FILES: &[(&str, &[(Probe, u64)])] = &[
         ],
     ),
     ("five-clocks", &[(LeaderDrifted, 15)]),
-    ("five-damage", &[(StartRefused, 10), (TailForgotten, 10), (Amnesia, 2)]),
+    (
+        "five-damage",
+        &[
+            (StartRefused, 10),
+            (TailForgotten, 10),
+            (Amnesia, 2),
+            (Rotted, 5),
+            (Misdirected, 5),
+            (NamesLost, 5),
+        ],
+    ),
     (
         "five-duplicates",
         &[
