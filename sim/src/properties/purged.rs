@@ -133,6 +133,7 @@ impl Node {
         Ok(())
     }
 
+    /// Every batch up to this number is there for certain.
     fn settle(&mut self, sure: u64) {
         for (_, (_, batch)) in self.log.range(self.sure.min(sure)..=sure) {
             self.last = batch.last().unwrap_or(self.last);
@@ -202,16 +203,14 @@ impl Node {
 
     /// The newest durable snapshot that a restart would find, another than this one.
     fn newest(&self, held: &Held, but: u64) -> u64 {
-        let going = |index| {
-            let goes =
-                |it: &Flight| matches!(it, Flight::Removal(file) if snapshot(file) == Some(index));
-            index == but || self.flying.values().any(goes)
-        };
+        let going = self.flying.values().filter_map(|flight| match flight {
+            Flight::Removal(file) => snapshot(file),
+            _ => None,
+        });
+        let going: Vec<u64> = going.chain([but]).collect();
         let known = |index| held.installed == index || held.entries.contains_key(&index);
-        let mut newest = self.snapshots.iter().rev();
-        newest
-            .find(|(index, stands)| !going(**index) && (**stands || known(**index)))
-            .map_or(0, |it| *it.0)
+        let there = self.snapshots.iter().filter(|(index, stands)| **stands || known(**index));
+        there.map(|(index, _)| *index).filter(|index| !going.contains(index)).max().unwrap_or(0)
     }
 
     /// Whether this may be so of what it has on its disk.
