@@ -17,6 +17,7 @@ mod monotonic;
 mod names;
 mod pre_votes;
 mod promises;
+mod purged;
 mod quorum;
 mod ready;
 mod snapshots_equal;
@@ -93,6 +94,7 @@ impl Properties {
             Box::<log_matching::LogMatching>::default(),
             Box::new(quorum::Quorum::new(config.quorum())),
             Box::new(promises::Promises::new(config.quorum())),
+            Box::<purged::Purged>::default(),
             Box::<committed::Committed>::default(),
             Box::<leader_completeness::LeaderCompleteness>::default(),
             Box::<acknowledged::Acknowledged>::default(),

@@ -22,7 +22,7 @@ const BATCH_MAGIC: &[u8] = b"QBAT";
 #[derive(Debug)]
 pub struct Batch {
     /// Its place in the stream.
-    number: u64,
+    pub number: u64,
     /// The checksum of the batch before.
     before: u32,
     crc: u32,
@@ -32,6 +32,8 @@ pub struct Batch {
     pub term: u64,
     /// For whom it has voted in it; 0 for nobody.
     pub vote: NodeId,
+    /// The commit index; it may lag behind.
+    pub commit: u64,
     /// What it holds.
     pub items: Vec<Item>,
 }
@@ -63,12 +65,19 @@ impl Batch {
         Self::read(bytes.slice(if begins_segment { SEGMENT_HEADER } else { 0 }..))
     }
 
+    /// Index up to which the log reaches with it, if it changes that.
+    pub fn last(&self) -> Option<u64> {
+        self.items.last().map(|item| match item {
+            Item::Entry { index, .. } | Item::Snapshot { index } => *index,
+        })
+    }
+
     fn read(bytes: Bytes) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes);
         let (_magic, length) = (from.u32()?, from.u32()? as usize);
         let (number, before, crc) = (from.u64()?, from.u32()?, from.u32()?);
         let mut payload = Reader::new(from.take(length)?);
-        let (term, vote, _commit) = (payload.u64()?, payload.u64()?, payload.u64()?);
+        let (term, vote, commit) = (payload.u64()?, payload.u64()?, payload.u64()?);
         let mut items = Vec::new();
         while payload.remaining() > 0 {
             let (kind, index, term) = (payload.u8()?, payload.u64()?, payload.u64()?);
@@ -80,7 +89,7 @@ impl Batch {
             });
         }
         let size = BATCH_HEADER + length;
-        Ok(Self { number, before, crc, size, term, vote, items })
+        Ok(Self { number, before, crc, size, term, vote, commit, items })
     }
 
     /// Reads a batch that has not changed since it was written.

@@ -1,6 +1,7 @@
 //! Each property is fed a run that breaks it, and it alone objects.
 
 mod durability;
+mod purge;
 
 use std::sync::Arc;
 
@@ -154,7 +155,8 @@ fn a_good_run_breaks_nothing() {
         written(2),
         (2, out(1, append_ok(1, 1))),
         (3, out(1, append_ok(1, 1))),
-        (1, leader(1, 1, 1)),
+        // It applies when its own copy is durable.
+        (1, Fact::Seen(View { applied: 0, ..view(1, Role::Leader, 1, 1) })),
         (1, out(2, append(1, (1, 1), 1, vec![]))),
         (2, follower(2, 1, 1)),
         (2, Fact::Died),

@@ -15,7 +15,8 @@ fn a_promise_before_it_is_durable() {
     let elected = || vec![born(), (3, vote(2, 1)), (2, leader(2, 1, 0)), writes(1, (1, 2), 1)];
     let commits = |first| {
         let mut run = elected();
-        run.extend([first, (3, out(2, append_ok(1, 1))), (2, leader(2, 1, 1))]);
+        let leads = View { applied: 0, ..view(2, Role::Leader, 1, 1) };
+        run.extend([first, (3, out(2, append_ok(1, 1))), (2, Fact::Seen(leads))]);
         run
     };
     breaks(property, commits((2, tick())));
