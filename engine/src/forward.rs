@@ -26,8 +26,10 @@ struct OriginWindow {
     /// Everything up to here counts as taken.
     floor: u64,
     seqs: BTreeSet<u64>,
-    /// Earlier lives of the origin: nothing of theirs is taken any more.
-    past: BTreeSet<u64>,
+    /// Other lives of the origin, each with its last write that was seen: everything up to
+    /// there counts as taken. Nobody here can say which life is the present one: what an
+    /// earlier one has sent may come late.
+    others: BTreeMap<u64, u64>,
 }
 
 impl Taken {
@@ -51,14 +53,8 @@ impl Taken {
             return false;
         }
         let window = self.origins.entry(origin.node).or_default();
-        if window.boot != origin.boot {
-            if window.past.contains(&origin.boot) || window.past.len() >= MAX_LIVES {
-                return false;
-            }
-            let boot = std::mem::replace(&mut window.boot, origin.boot);
-            window.past.insert(boot);
-            window.floor = 0;
-            window.seqs.clear();
+        if window.boot != origin.boot && !window.turn_to(origin) {
+            return false;
         }
         if origin.seq <= window.floor || !window.seqs.insert(origin.seq) {
             return false;
@@ -66,6 +62,26 @@ impl Taken {
         if window.seqs.len() > self.window {
             window.floor = window.seqs.pop_first().expect("it is over its bound");
         }
+        true
+    }
+}
+
+impl OriginWindow {
+    /// Goes on with another life, unless this write of it may have been seen before.
+    fn turn_to(&mut self, Origin { boot, seq, .. }: Origin) -> bool {
+        let seen = match self.others.get(&boot) {
+            Some(seen) => *seen,
+            None if self.others.len() >= MAX_LIVES => return false,
+            None => 0,
+        };
+        if seq <= seen {
+            return false;
+        }
+        self.others.remove(&boot);
+        let last = self.seqs.last().copied().unwrap_or(self.floor);
+        self.others.insert(std::mem::replace(&mut self.boot, boot), last);
+        self.floor = seen;
+        self.seqs.clear();
         true
     }
 }
@@ -99,12 +115,27 @@ mod tests {
     }
 
     #[test]
-    fn a_past_life_stays_past() {
+    fn a_write_of_an_earlier_life_that_comes_late_does_not_shut_out_the_present_one() {
         let mut taken = Taken::new(8);
         taken.lead(1);
-        assert!(taken.first(1, origin(7, 1)));
         assert!(taken.first(1, origin(8, 1)));
-        assert!(!taken.first(1, origin(7, 2)));
+        assert!(taken.first(1, origin(7, 5)), "it was not seen before");
+        assert!(taken.first(1, origin(8, 2)));
+        for (boot, seq) in [(8, 1), (8, 2), (7, 5), (7, 4), (8, 2)] {
+            assert!(!taken.first(1, origin(boot, seq)), "{boot} {seq} may have been taken");
+        }
+        assert!(taken.first(1, origin(7, 6)));
+        assert!(taken.first(1, origin(8, 3)));
+    }
+
+    #[test]
+    fn lives_have_a_bound_and_those_that_are_known_go_on() {
+        let mut taken = Taken::new(8);
+        taken.lead(1);
+        let most = u64::try_from(MAX_LIVES).unwrap();
+        assert!((1..=most).all(|boot| taken.first(1, origin(boot, 1))));
+        assert!(!taken.first(1, origin(most + 1, 1)));
+        assert!(taken.first(1, origin(1, 2)));
     }
 
     #[test]
