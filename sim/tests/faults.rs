@@ -3,10 +3,8 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use common::{load, names};
-use quorate_engine::{Input, Output};
+use quorate_engine::Input;
 use quorate_sim::probes::Probe;
 use quorate_sim::weather::{Action, Plan, Record, Report, Run, State, Step, What};
 
@@ -117,32 +115,4 @@ fn a_majority_that_a_plan_leaves_may_acknowledge() {
         assert_eq!(report.failure, None);
         assert!(!report.judged.contains(&"(n-1)/2"));
     }
-}
-
-#[test]
-fn slow_disks_are_quicker_when_the_storm_is_over() {
-    let report = Run::draw(&load("three-slow-disks"), 0).report(true);
-    let over = |what: &What| matches!(what, What::Calm);
-    let calm = report.journal.iter().find(|it| over(&it.what)).expect("it ends").at_ns;
-    let mut begun = BTreeMap::new();
-    let mut longest = [0, 0];
-    for Record { at_ns, what } in &report.journal {
-        match what {
-            What::Out(node, output) => {
-                if let Output::Disk { id, .. } = **output {
-                    begun.insert((*node, id), *at_ns);
-                }
-            }
-            What::Finished(node, id, _) => {
-                let from = begun.remove(&(*node, *id)).expect("it has begun");
-                let longest = &mut longest[usize::from(from >= calm)];
-                *longest = (at_ns - from).max(*longest);
-            }
-            What::Born(node, ..) => begun.retain(|(of, _), _| of != node),
-            _ => {}
-        }
-    }
-    // One waits for the one before it on the same file.
-    let [storm, after] = longest.map(|ns| ns / 1_000_000);
-    assert!(storm > 400 && (20..300).contains(&after), "{storm} ms, {after} ms");
 }

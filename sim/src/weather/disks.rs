@@ -92,8 +92,6 @@ fn last_batch(disk: &Disk) -> Option<Place> {
 impl World {
     pub(super) fn complete_later(&mut self, id: NodeId, op: u64) {
         let [low, high] = self.scenario.disks.delay_ms;
-        // A disk as slow as an election timeout is a fault, and ends with the storm.
-        let high = if self.calm { low + (high - low) / 4 } else { high };
         let delay = Duration::from_millis(self.disk_rng.random_range(low..=high));
         let early = self.liar.tells(Lie::EarlySync, id);
         let life = self.node(id).life;
