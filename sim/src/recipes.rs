@@ -158,6 +158,8 @@ pub(crate) struct End<'a> {
     pub calm: Range<u64>,
     /// The life that each process lives.
     pub lives: &'a BTreeMap<u64, u64>,
+    /// When each life that has ended did.
+    pub deaths: &'a BTreeMap<Who, u64>,
     /// Members that are up in the calm.
     pub nodes: u64,
     /// How fast members' clocks went.

@@ -2,10 +2,11 @@
 //! controller for the one that waits for a signal.
 //!
 //! **Oracle**: each generation goes once, and its rule holds by the tasks that were
-//! there then, or by a signal that had been called; whoever it releases had its task
-//! there, nobody belongs to it who began to join after the first was released, and in
-//! the calm everybody who does is released soon after the first. Each barrier goes
-//! again and again.
+//! there then, or by a signal that had been called to it; one whose caller never learnt
+//! which generation it went to stands for one at most, and not long after its caller
+//! died. Whoever a generation releases had its task there, nobody belongs to it who
+//! began to join after the first was released, and in the calm everybody who does is
+//! released soon after the first. Each barrier goes again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +19,17 @@ use super::{Client, End, Happened, Note, Notes, SECOND, Verdict, Who};
 const SIZE: usize = 2;
 const FIRST: &str = "first";
 const BARRIERS: [&str; 3] = ["/r/size", "/r/task", "/r/signal"];
+/// Which of them waits for a signal: the last.
+const SIGNALLED: usize = 2;
 /// How soon all others follow the first. What they asked at the end of the storm may
 /// take until a node gives it up: 70 ticks of 50 ms, a seventh more by a slow clock.
 const TOGETHER: u64 = 5 * SECOND;
 /// How long a barrier may take, whose members come within a second after that.
 const BOUND: u64 = 7 * SECOND;
+/// How long after a caller's death its signal may still come into a log. A node passes
+/// on at once what it takes, but it may be paused, and the leader too: for 2 s each,
+/// and each of them once more.
+const HELD: u64 = 8 * SECOND;
 
 #[derive(Clone, Debug)]
 pub(super) enum Told {
@@ -99,7 +106,7 @@ fn calls(notes: &[Note<Told>]) -> Vec<Call> {
         let last = calls.iter_mut().rev().find(|call| call.who == who);
         match what {
             Told::Joins { at, name } => calls.push(begun(*at, Some(name.clone()))),
-            Told::Signals => calls.push(begun(2, None)),
+            Told::Signals => calls.push(begun(SIGNALLED, None)),
             Told::Joined { generation } | Told::Signalled { generation } => {
                 last.expect("who is answered has called").went = Some((*generation, at));
             }
@@ -138,20 +145,78 @@ fn fired(end: &End<'_>) -> Result<Fired, String> {
     Ok(fired)
 }
 
+/// When the first member of a generation of a barrier was released.
+type Gone = BTreeMap<(usize, u64), u64>;
+
+/// Whether every generation went by its rule.
+fn by_rule(calls: &[Call], fired: &Fired, gone: &Gone, end: &End<'_>) -> Result<(), String> {
+    let mut signals = Signals::new(calls, end);
+    for (&(barrier, generation), tasks) in fired {
+        let holds = match barrier {
+            0 => tasks.len() >= SIZE,
+            1 => tasks.contains(FIRST),
+            _ => signals.called(generation, tasks, gone),
+        };
+        if !holds {
+            let barrier = BARRIERS[barrier];
+            return Err(format!("generation {generation} of {barrier} went before its rule held"));
+        }
+    }
+    Ok(())
+}
+
+/// The signals, as generation after generation is accounted for.
+struct Signals<'a> {
+    calls: &'a [Call],
+    /// Those that nobody knows the generation of, and that stand for none yet: until
+    /// when each may come into a log, and when it was called; sorted.
+    open: Vec<(u64, u64)>,
+    /// When the last of all tasks up to this generation was called in. What is put into
+    /// a log before that cannot come behind it.
+    since: u64,
+}
+
+impl<'a> Signals<'a> {
+    fn new(calls: &'a [Call], end: &End<'_>) -> Self {
+        let open = calls.iter().filter(|call| call.name.is_none() && call.went.is_none());
+        let until = |call: &Call| end.deaths.get(&call.who).map_or(u64::MAX, |at| at + HELD);
+        let mut open: Vec<_> = open.map(|call| (until(call), call.at)).collect();
+        open.sort_unstable();
+        Self { calls, open, since: 0 }
+    }
+
+    /// Whether a signal made the next generation go, which had these tasks. Of those
+    /// that nobody knows the generation of, the one that could wait least stands for it.
+    fn called(&mut self, generation: u64, tasks: &BTreeSet<String>, gone: &Gone) -> bool {
+        let ours = |call: &&Call| call.name.as_ref().is_some_and(|name| tasks.contains(name));
+        let joined = self.calls.iter().filter(ours).map(|call| call.at);
+        self.since = joined.fold(self.since, u64::max);
+        let by = gone.range((SIGNALLED, generation)..).map(|(_, at)| *at).min();
+        let by = by.unwrap_or(u64::MAX);
+        let known = |call: &Call| call.name.is_none() && call.belongs(generation) && call.at < by;
+        if self.calls.iter().any(known) {
+            return true;
+        }
+        let nth = self.open.iter().position(|&(until, at)| at < by && self.since <= until);
+        nth.map(|nth| self.open.remove(nth)).is_some()
+    }
+}
+
 pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
     let (calls, fired) = (calls(notes), fired(end)?);
-    let mut gone = BTreeMap::new();
+    let mut gone = Gone::new();
     for note in notes {
         if let Told::Released { at, generation } = note.what {
             gone.entry((at, generation)).or_insert(note.at);
         }
     }
+    by_rule(&calls, &fired, &gone, end)?;
     for (&(barrier, generation), &first) in &gone {
         let tasks = fired.get(&(barrier, generation)).ok_or("it never went".to_owned());
         let here = calls.iter().filter(|call| call.barrier == barrier);
         let here: Vec<&Call> = here.collect();
         tasks
-            .and_then(|tasks| check((barrier, generation), first, tasks, &here, end))
+            .and_then(|tasks| check(generation, first, tasks, &here, end))
             .map_err(|what| format!("generation {generation} of {}: {what}", BARRIERS[barrier]))?;
     }
     for (at, name) in BARRIERS.iter().enumerate() {
@@ -162,26 +227,14 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
 }
 
 /// One generation of a barrier, whose first member was released at `first`, given the
-/// tasks that it had, and all calls at the barrier.
+/// tasks that it had, and all calls at the barrier: who belongs to it, and who has gone.
 fn check(
-    (barrier, generation): (usize, u64),
+    generation: u64,
     first: u64,
     tasks: &BTreeSet<String>,
     calls: &[&Call],
     end: &End<'_>,
 ) -> Result<(), String> {
-    let signalled = |call: &&Call| {
-        let may_belong = call.went.is_none() || call.belongs(generation);
-        call.name.is_none() && call.at < first && may_belong
-    };
-    let holds = match barrier {
-        0 => tasks.len() >= SIZE,
-        1 => tasks.contains(FIRST),
-        _ => calls.iter().any(signalled),
-    };
-    if !holds {
-        return Err("it went before its rule held".into());
-    }
     for call in calls.iter().filter(|call| call.belongs(generation)) {
         let (who, (_, joined)) = (call.who, call.went.unwrap_or_default());
         if call.at > first {

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use quorate_recipes::election::{Leader, Observer, campaign};
 use quorate_recipes::{Refusal, Store};
 
-use super::spans::{Belief, held, hold};
+use super::spans::{Belief, Span, held, hold};
 use super::{Client, End, Happened, Note, Notes, SECOND, Verdict, Who};
+use crate::history::Seconds;
 
 const OFFICE: &str = "/r/office";
 const CANDIDATES: u64 = 3;
@@ -62,13 +63,30 @@ pub(super) fn judge(notes: &[Note<Told>], end: &End<'_>) -> Verdict {
             return Err(format!("{} saw {leader:?}, who is {elected:?}", note.who));
         }
     }
-    let known = held.iter().rev().find(|span| span.from + NEWS < end.calm.end);
     for who in end.living_beyond(CANDIDATES) {
-        let term = seen.get(&who).map_or(0, |leader| leader.term);
-        if known.is_some_and(|known| known.token > term) {
-            return Err(format!("{who} knows of term {term} and not of {known:?}"));
-        }
+        hears_in_time(who, notes, &held, end)?;
     }
     end.goes_on("an election", held.iter().map(|span| span.from), BOUND)?;
     Ok(Happened::often(held.len()))
+}
+
+/// Whether an observer heard of every leader in time, or of one after it.
+fn hears_in_time(
+    who: Who,
+    notes: &[Note<Told>],
+    held: &[Span],
+    end: &End<'_>,
+) -> Result<(), String> {
+    for span in held {
+        let due = span.from.max(end.calm.start) + NEWS;
+        let heard = notes.iter().filter(|note| note.who == who && note.at <= due);
+        let mut heard = heard.filter_map(|note| match &note.what {
+            Told::Saw(leader) => leader.as_ref(),
+            Told::Believed(_) => None,
+        });
+        if due < end.calm.end && !heard.any(|leader| leader.term >= span.token) {
+            return Err(format!("{who} had not heard of {span:?} at {}", Seconds(due)));
+        }
+    }
+    Ok(())
 }

@@ -22,8 +22,22 @@ struct Times {
     until: u64,
     /// The life that each process lives, or lived last.
     lives: BTreeMap<u64, u64>,
+    /// When each life that has ended did.
+    deaths: BTreeMap<Who, u64>,
     /// Who is to be started again.
     down: BTreeSet<u64>,
+}
+
+impl Times {
+    /// A process is gone; whether it was not before.
+    fn dies(&mut self, id: u64, now: u64) -> bool {
+        let dies = self.down.insert(id);
+        if let Some(&life) = self.lives.get(&id).filter(|_| dies) {
+            // Started again and gone before it lived, it dies no second death.
+            self.deaths.entry(Who { id, life }).or_insert(now);
+        }
+        dies
+    }
 }
 
 impl Stage {
@@ -75,7 +89,8 @@ impl Processes {
 
     /// One is gone, and what it was about to do with it.
     pub fn crash(&self, id: u64) {
-        if self.stage.lock().down.insert(id) {
+        let now = self.shared.lock().now();
+        if self.stage.lock().dies(id, now) {
             Handle::current().kill(self.nodes[&id].id());
         }
     }
@@ -120,8 +135,9 @@ impl Processes {
         let calm = times.calm_from.unwrap_or(times.until)..times.until;
         let nodes = world.nodes.iter().filter(|node| !node.down).count() as u64;
         let verdict = {
-            let (lives, hint, pace) = (&times.lives, &world.hint, world.pace());
-            (self.cast.judge)(&End { calm, lives, nodes, pace, hint })
+            let (lives, deaths) = (&times.lives, &times.deaths);
+            let (hint, pace) = (&world.hint, world.pace());
+            (self.cast.judge)(&End { calm, lives, deaths, nodes, pace, hint })
         };
         match verdict {
             Ok(Happened { recipe, contended }) => {

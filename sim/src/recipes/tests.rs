@@ -25,6 +25,7 @@ const MS: u64 = 1_000_000;
 struct Run {
     calm_s: u64,
     lives: BTreeMap<u64, u64>,
+    deaths: BTreeMap<Who, u64>,
     model: Model,
     hint: Hint,
 }
@@ -32,7 +33,8 @@ struct Run {
 impl Run {
     fn new(processes: u64, calm_s: u64, files: &[(&str, &str)]) -> Self {
         let lives = (1..=processes).map(|id| (id, 0)).collect();
-        let mut run = Self { calm_s, lives, model: Model::new(3), hint: Hint::new(3) };
+        let (deaths, model, hint) = (BTreeMap::new(), Model::new(3), Hint::new(3));
+        let mut run = Self { calm_s, lives, deaths, model, hint };
         for (key, value) in files {
             run.happen(key, Change::Create { content: Content::File((*value).into()), ttl: None });
         }
@@ -50,7 +52,8 @@ impl Run {
         let shortest_ns = &[(0, tick)];
         let pace = Pace { tick_ms: 50, shortest_ns, longest_ns: tick, commit_ns: MS };
         let calm = (40 - self.calm_s) * SECOND..40 * SECOND;
-        let end = End { calm, lives: &self.lives, nodes: 1, pace, hint: &self.hint };
+        let (lives, deaths, hint) = (&self.lives, &self.deaths, &self.hint);
+        let end = End { calm, lives, deaths, nodes: 1, pace, hint };
         oracle(notes, &end).err().unwrap_or_default()
     }
 }
@@ -106,14 +109,23 @@ fn a_fair_lock_that_passes_over_and_wakes_all() {
 #[test]
 fn an_office_with_two_leaders_and_observers_who_are_misled() {
     use election::{Told::*, judge};
-    let run = Run::new(4, 0, &[]);
+    let run = Run::new(4, 8, &[]);
     let led = |ms, id, token, until| note(ms, id, Believed(holds(token, until)));
     let saw = |ms, id: u64, term| {
         note(ms, 4, Saw(Some(Leader { name: format!("process {id} life 0"), term })))
     };
     let good = [led(0, 1, 4, 100), saw(10, 1, 4), led(100, 2, 6, 200), saw(110, 2, 6)];
     is(&run.judge(judge, &good), "");
-    is(&run.judge(judge, &good[..3]), "knows of term 4");
+    is(&run.judge(judge, &good[..3]), "not heard of Span");
+    let latest = |ms| [&good[..3], &[led(33_000, 1, 8, 34_000), saw(ms, 1, 8)]].concat();
+    // Of the sixth by 35 s, of the eighth by 36 s.
+    is(&run.judge(judge, &latest(35_000)), "");
+    is(&run.judge(judge, &latest(35_001)), "token: 6");
+    let latest = |ms| [&good[..], &latest(ms)[3..]].concat();
+    is(&run.judge(judge, &latest(36_000)), "");
+    is(&run.judge(judge, &latest(36_001)), "token: 8");
+    let newest = [&good[..], &[led(37_001, 1, 8, 38_000)]].concat();
+    is(&run.judge(judge, &newest), "");
     is(&run.judge(judge, &[saw(10, 2, 6), saw(20, 1, 4)]), "then Leader");
     is(&run.judge(judge, &[led(0, 1, 4, 100), saw(10, 2, 4)]), "who is Span");
     is(&run.judge(judge, &[led(0, 1, 4, 100), led(50, 2, 6, 200)]), "two believe");
@@ -189,10 +201,54 @@ fn a_barrier_that_opens_early_or_leaves_somebody_behind() {
     is(&run(&both).judge(judge, &late), "came late");
     let uncounted = [good, member(3, 3, "c").to_vec(), vec![released(11, 3)]].concat();
     is(&run(&both).judge(judge, &uncounted), "was not there");
-    let signal = format!("/r/signal/{:020}/fired", 1);
-    let unsignalled = [note(9, 2, Joins { at: 2, name: "a".into() })];
-    let unsignalled = [unsignalled, [note(10, 2, Released { at: 2, generation: 1 })]].concat();
-    is(&run(&[(signal.as_str(), "")]).judge(judge, &unsignalled), "before its rule held");
+}
+
+#[test]
+fn a_barrier_that_does_not_wait_for_its_signal() {
+    use condition::{Told::*, judge};
+    let key = |generation: u64, rest: &str| format!("/r/signal/{generation:020}/{rest}");
+    let files = (1..=3).flat_map(|it| [key(it, &format!("tasks/{it}")), key(it, "fired")]);
+    let files: Vec<String> = files.collect();
+    let files: Vec<_> = files.iter().map(|key| (key.as_str(), "")).collect();
+    // A generation each 6 s, and whoever signals may die over it.
+    let goes = |generation: u64| {
+        let (ms, name) = (generation * 6_000, generation.to_string());
+        let joins = [note(ms, 2, Joins { at: 2, name }), note(ms + 1, 2, Joined { generation })];
+        [&joins[..], &[note(ms + 2, 2, Released { at: 2, generation })]].concat()
+    };
+    let judged = |generations: usize, signals: &[Note<condition::Told>], deaths: &[(u64, u64)]| {
+        let mut run = Run::new(9, 10, &files[..2 * generations]);
+        run.deaths = deaths.iter().map(|&(id, ms)| (Who { id, life: 0 }, ms * MS)).collect();
+        let gone = (1..=generations as u64).flat_map(goes);
+        let mut notes: Vec<_> = signals.iter().cloned().chain(gone).collect();
+        notes.sort_by_key(|note| note.at);
+        run.judge(judge, &notes)
+    };
+    let (calls, early) = (|ms, id| note(ms, id, Signals), "before its rule held");
+    let told = |ms, id, generation| [calls(ms, id), note(ms + 1, id, Signalled { generation })];
+    // As promised, but for barriers to which nobody comes.
+    let goes_on = "/r/size did not come";
+    is(&judged(1, &[], &[]), early);
+    is(&judged(1, &told(6_001, 8, 1), &[]), goes_on);
+    is(&judged(1, &told(6_002, 8, 1), &[]), early);
+    is(&judged(1, &told(6_001, 8, 2), &[]), early);
+    is(&judged(1, &[calls(0, 8)], &[]), goes_on);
+    is(&judged(1, &[calls(6_002, 8)], &[]), early);
+    is(&judged(2, &[calls(0, 8)], &[]), "generation 2 of /r/signal went");
+    is(&judged(2, &[calls(0, 8), calls(0, 9)], &[]), goes_on);
+    is(&judged(2, &[&told(6_001, 8, 1)[..], &[calls(6_001, 9)]].concat(), &[]), goes_on);
+    // A dead one's signal comes within 8 s or not at all, whoever else could stand for it.
+    is(&judged(2, &[calls(0, 8), calls(0, 9)], &[(9, 3_999)]), goes_on);
+    is(&judged(2, &[calls(0, 8), calls(0, 9)], &[(8, 3_999), (9, 3_999)]), "generation 2 of");
+    is(&judged(2, &[calls(0, 8), calls(0, 9)], &[(8, 3_999), (9, 4_000)]), goes_on);
+    is(&judged(3, &[calls(0, 8), calls(0, 9)], &[(8, 4_000)]), "generation 3 of");
+    // Nobody was released from the last: it went all the same.
+    let told = [told(6_001, 8, 1), told(12_001, 8, 2)].concat();
+    let unseen: Vec<_> = [&files[..4], &files[5..]].concat();
+    let notes: Vec<_> = [&told[..2], &goes(1)[..], &told[2..], &goes(2)[..]].concat();
+    let mut run = Run::new(9, 10, &unseen);
+    run.deaths.clear();
+    is(&run.judge(judge, &notes), "generation 3 of");
 }
 
 #[test]

@@ -244,6 +244,7 @@ impl Nemesis {
                 self.hold(Held::ProcessPaused, id, ms, move |_| processes.resume(id));
             }
             Action::CrashProcess(id, ms) => {
+                drop(world);
                 let Some(processes) = self.processes.clone() else { return };
                 processes.crash(id);
                 self.hold(Held::ProcessOff, id, ms, move |_| processes.restart(id));
